@@ -1,0 +1,86 @@
+"""Settings: small frozen types in which every field says whether it can change a result.
+
+A field is declared with `identity(...)` when another value can give another image or another score,
+and with `runtime(...)` when it can only change how, where or how fast the same result is made.
+Keys (`piva/keys.py`) are made of identity fields alone. A class with a field that is neither cannot be defined.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_ROLE = "piva_role"
+
+
+def identity(default: Any = ..., **constraints: Any) -> Any:
+    """A field that can change the result; `constraints` are pydantic's (`ge`, `le`, `default_factory`, ...)."""
+    return _field("identity", default, constraints)
+
+
+def runtime(default: Any = ..., **constraints: Any) -> Any:
+    """A field that cannot change the result beyond float tolerance: device, batch size, folders."""
+    return _field("runtime", default, constraints)
+
+
+def _field(role: str, default: Any, constraints: dict[str, Any]) -> Any:
+    if "default_factory" in constraints:
+        return Field(json_schema_extra={_ROLE: role}, **constraints)
+    return Field(default, json_schema_extra={_ROLE: role}, **constraints)
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, unknown names refused, every field declared identity or runtime.
+
+    The string below a field is its description, on the command line too.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for name in cls.model_fields:
+            if role_of(cls, name) not in ("identity", "runtime"):
+                raise TypeError(f"{cls.__name__}.{name} is declared neither identity(...) nor runtime(...)")
+
+
+def role_of(settings: type[BaseModel], name: str) -> str | None:
+    """"identity", "runtime", or None for a field that was declared as neither."""
+    extra = settings.model_fields[name].json_schema_extra
+    return str(extra.get(_ROLE)) if isinstance(extra, dict) and _ROLE in extra else None
+
+
+def identity_values(settings: BaseModel) -> dict[str, Any]:
+    """JSON values of the identity fields, nested settings included: what a key is made of."""
+    dumped = settings.model_dump(mode="json")
+    values = {}
+    for name in type(settings).model_fields:
+        if role_of(type(settings), name) == "runtime":
+            continue
+        value = getattr(settings, name)
+        values[name] = identity_values(value) if isinstance(value, BaseModel) else dumped[name]
+    return values
+
+
+class PriorConfig(Settings):
+    """The frozen text-to-image model."""
+
+    model: str = identity("toybox")
+    """"toybox" (shipped with the package), a local Stable Diffusion pipeline folder, or a hub id."""
+
+    revision: str | None = identity(None)
+    """Commit of a hub model; pin it, so that the number can be made again."""
+
+    dtype: str = identity("auto", pattern="^(auto|float32|float16|bfloat16)$")
+    """auto, float32, float16 or bfloat16; auto is float32 on a CPU and float16 elsewhere."""
+
+    device: str = runtime("auto")
+    """auto, cpu, cuda, cuda:1, mps; auto takes the first accelerator there is."""
+
+    channels_last: bool = runtime(True)
+    """Keep the weights in channels-last memory order, which is faster on most devices."""
+
+    compile: bool = runtime(False)
+    """Compile the UNet: slow to start, faster in long runs on a GPU."""

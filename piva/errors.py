@@ -1,0 +1,11 @@
+"""Errors that end a command, each with the exit code the shell sees."""
+
+COMPLETE, SOME_FAILED, BAD_CONFIGURATION, PREFLIGHT_FAILED = 0, 1, 2, 3
+
+
+class ConfigError(ValueError):
+    """A flag or a setting is wrong: nothing has been done yet (exit code 2)."""
+
+
+class PreflightError(RuntimeError):
+    """Weights, data, disk or device are not fit for the work (exit code 3)."""
