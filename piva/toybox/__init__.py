@@ -1,0 +1,1 @@
+"""The embedded world: scenes, pictures, captions, data sets and the models trained on them."""

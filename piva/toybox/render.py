@@ -1,0 +1,200 @@
+"""Draws Toybox scenes: sphere-traced primitives on a ground plane, soft shadows, anti-aliased silhouettes.
+
+Work is done only where it is due: rays that miss the sphere around a scene's objects are never traced, finished rays
+leave the march, and scenes are grouped by signature so that each primitive is evaluated for all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from piva.toybox import shading
+from piva.toybox.field import DistanceField
+from piva.toybox.parts import OBJECTS, PartGroup, assemble, signature
+from piva.toybox.scene import Scene
+from piva.toybox.views import Rays, camera_rays
+
+FAR = 20.0
+"""Depth of the sky, in scene units."""
+MARCH_ROUNDS, STEPS_PER_ROUND = 8, 6
+SHADOW_STEPS, SHADOW_SHARPNESS = 18, 9.0
+CHUNK_PIXELS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What a camera sees of B scenes."""
+
+    image: Tensor  # [B, 3, H, W] in [0, 1], sRGB
+    depth: Tensor  # [B, 1, H, W] scene units along the optical axis, larger is farther, the sky at FAR
+    masks: dict[str, Tensor]  # subject | hat | companion -> bool [B, H, W], where it is seen
+
+
+@dataclass
+class Hits:
+    """Where rays meet objects; M rays of a group."""
+
+    scene: Tensor  # [M] index into the group
+    pixel: Tensor  # [M] index into H*W
+    point: Tensor  # [M, 3]
+    distance: Tensor  # [M]
+    coverage: Tensor  # [M] in (0, 1]: share of the pixel that the object fills
+    slot: Tensor  # [M] which primitive
+
+
+def render(scenes: Sequence[Scene], size: int = 64) -> Rendering:
+    """Renders scenes from their own cameras at `size` x `size`. Deterministic.
+
+    Raises:
+        ValueError: no scenes, or a size under 8.
+    """
+    if not scenes or size < 8:
+        raise ValueError(f"can't render {len(scenes)} scenes at {size} px: give at least one scene and 8 px")
+    groups: dict[tuple, list[int]] = defaultdict(list)
+    for index, scene in enumerate(scenes):
+        groups[signature(scene)].append(index)
+    image = torch.empty(len(scenes), 3, size, size)
+    depth = torch.empty(len(scenes), 1, size, size)
+    masks = torch.zeros(len(OBJECTS), len(scenes), size, size, dtype=torch.bool)
+    at_once = max(1, CHUNK_PIXELS // size**2)
+    with torch.inference_mode():
+        for members in groups.values():
+            for start in range(0, len(members), at_once):
+                chunk = members[start : start + at_once]
+                _render_group([scenes[i] for i in chunk], size, torch.tensor(chunk), image, depth, masks)
+    return Rendering(image, depth, {name: masks[k] for k, name in enumerate(OBJECTS)})
+
+
+def _render_group(scenes: list[Scene], size: int, rows: Tensor, image: Tensor, depth: Tensor, masks: Tensor) -> None:
+    parts = assemble(scenes)
+    rays = camera_rays([scene.placement.camera for scene in scenes], size)
+    world = shading.world_of(scenes)
+    ground = shading.ground_and_sky(rays, world)  # color [B, N, 3] linear, distance [B, N] (inf: sky)
+    ground.color *= _ground_light(parts, rays, ground.distance, world)[..., None]
+    color = shading.with_haze(ground, rays, world)
+
+    hits = march(parts, rays)
+    normal = _normal(parts, hits)
+    lit = soft_shadow(parts, hits.scene, hits.point + 0.02 * normal, world.sun)
+    surface = shading.surface(parts, hits, normal, lit, rays, world)
+    over = hits.coverage[:, None]
+    below = color[hits.scene, hits.pixel]
+    color[hits.scene, hits.pixel] = surface * over + below * (1 - over)
+
+    solid = hits.coverage >= 0.5
+    seen, pixel = hits.scene[solid], hits.pixel[solid]
+    objects = torch.full(ground.distance.shape, -1)
+    objects[seen, pixel] = torch.tensor(parts.objects)[hits.slot[solid]]
+    distance = ground.distance.clone()
+    distance[seen, pixel] = hits.distance[solid]
+    z_depth = (distance * rays.cosine).clamp(max=FAR)  # [B, N]
+
+    flat = shading.to_srgb(color).transpose(1, 2).reshape(len(scenes), 3, size, size)
+    z_depth, objects = z_depth.view(-1, size, size), objects.view(-1, size, size)
+    sketched = [i for i, scene in enumerate(scenes) if scene.style == "sketch"]
+    if sketched:
+        flat[sketched] = shading.sketch(flat[sketched], z_depth[sketched], objects[sketched])
+    image[rows], depth[rows, 0] = flat, z_depth
+    for k in range(len(OBJECTS)):
+        masks[k, rows] = objects == k
+
+
+def _through_bound(parts: PartGroup, scene: Tensor, origin: Tensor, direction: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+    """Entry and exit distance of rays through the sphere around the objects; exit < entry where they miss. [M], [M]."""
+    offset = parts.bound_center[scene] - origin
+    middle = (offset * direction).sum(-1)
+    miss_square = (offset.square().sum(-1) - middle.square()).clamp(min=0)
+    radius = parts.bound_radius[scene] + margin
+    half_square = radius.square() - miss_square
+    half = half_square.clamp(min=0).sqrt()
+    exit_ = torch.where(half_square > 0, middle + half, torch.full_like(middle, -1.0))
+    return (middle - half).clamp(min=0.0), exit_
+
+
+def march(parts: PartGroup, rays: Rays) -> Hits:
+    """Follows every pixel's ray to the first object it meets, or passes within a pixel of.
+
+    A ray that misses by less than a pixel's width keeps its closest approach, with a coverage that falls from 1 to 0
+    over that width: silhouettes come out anti-aliased without further rays.
+    """
+    batch, pixels = rays.direction.shape[:2]
+    scene = torch.arange(batch).repeat_interleave(pixels)
+    pixel = torch.arange(pixels).repeat(batch)
+    direction = rays.direction.reshape(-1, 3)
+    t, stop = _through_bound(parts, scene, rays.origin[scene], direction, 0.05)
+    keep = (stop > t).nonzero().squeeze(1)
+    scene, pixel, direction, t, stop = scene[keep], pixel[keep], direction[keep], t[keep], stop[keep]
+    origin = rays.origin[scene]
+    closest = torch.full_like(t, float("inf"))  # miss distance in pixels, at `closest_t`
+    closest_t = t.clone()
+    active = torch.arange(len(t))
+    for _ in range(MARCH_ROUNDS):
+        field = DistanceField(parts, scene[active])
+        a_origin, a_direction, a_t = origin[active].T.contiguous(), direction[active].T.contiguous(), t[active]
+        a_closest, a_closest_t = closest[active], closest_t[active]
+        for _ in range(STEPS_PER_ROUND):
+            distance = field(torch.addcmul(a_origin, a_direction, a_t))
+            in_pixels = distance / (rays.pixel_width * a_t)
+            nearer = in_pixels < a_closest
+            a_closest_t = torch.where(nearer, a_t, a_closest_t)
+            a_closest = torch.minimum(in_pixels, a_closest)
+            a_t = a_t + distance.clamp(min=1e-4) * 0.98
+        t[active], closest[active], closest_t[active] = a_t, a_closest, a_closest_t
+        active = active[(a_closest > 0.05) & (a_t < stop[active])]
+        if not len(active):
+            break
+    coverage = (1.0 - closest).clamp(0, 1)
+    coverage = torch.where(closest < 0.1, 1.0, coverage)
+    met = (coverage > 0.02).nonzero().squeeze(1)
+    scene, distance = scene[met], closest_t[met]
+    point = origin[met] + distance[:, None] * direction[met]
+    above = point[:, 1] > -0.01
+    met, scene, point, distance = met[above], scene[above], point[above], distance[above]
+    slot = DistanceField(parts, scene).slots(point.T).argmin(0)
+    return Hits(scene, pixel[met], point, distance, coverage[met], slot)
+
+
+def _normal(parts: PartGroup, hits: Hits) -> Tensor:
+    """Outward unit normals by differences at the corners of a tetrahedron. [M, 3]."""
+    corners = torch.tensor([[1.0, -1.0, -1.0], [-1.0, -1.0, 1.0], [-1.0, 1.0, -1.0], [1.0, 1.0, 1.0]])
+    field, point = DistanceField(parts, hits.scene), hits.point.T.contiguous()
+    normal = sum(field(point + 4e-3 * corner[:, None]) * corner[:, None] for corner in corners)
+    return torch.nn.functional.normalize(normal.T, dim=-1)
+
+
+def soft_shadow(parts: PartGroup, scene: Tensor, point: Tensor, sun: Tensor) -> Tensor:
+    """Share of the sun seen from points, with penumbrae. scene: [M], point: [M, 3], sun: [B, 3]. Returns [M] in [0, 1]."""
+    seen = torch.ones(len(scene))
+    direction = sun[scene]
+    t, stop = _through_bound(parts, scene, point, direction, 0.25)
+    near = (stop > t).nonzero().squeeze(1)
+    field, t, stop = DistanceField(parts, scene[near]), t[near].clamp(min=0.02), stop[near]
+    origin, direction = point[near].T.contiguous(), direction[near].T.contiguous()
+    share = torch.ones(len(near))
+    for _ in range(SHADOW_STEPS):
+        distance = field(torch.addcmul(origin, direction, t))
+        share = torch.where(t < stop, torch.minimum(share, SHADOW_SHARPNESS * distance / t.clamp(min=0.05)), share)
+        t = t + distance.clamp(min=0.03, max=0.35)
+    share = share.clamp(0, 1)
+    seen[near] = share.square() * (3 - 2 * share)
+    return seen
+
+
+def _ground_light(parts: PartGroup, rays: Rays, distance: Tensor, world: shading.World) -> Tensor:
+    """Light that falls on the ground pixels, 1 in the open: the sun's shadow, and darkness under objects. [B, N]."""
+    light = torch.ones_like(distance)
+    scene, pixel = torch.isfinite(distance).nonzero(as_tuple=True)
+    point = rays.origin[scene] + distance[scene, pixel, None] * rays.direction[scene, pixel]
+    lit = soft_shadow(parts, scene, point, world.sun)
+    sky = torch.ones_like(lit)
+    close = ((point - parts.bound_center[scene]).norm(dim=-1) < parts.bound_radius[scene] + 0.4).nonzero().squeeze(1)
+    gap = DistanceField(parts, scene[close])(point[close].T)
+    sky[close] = 0.35 + 0.65 * (gap / 0.4).clamp(0, 1).sqrt()
+    share = world.sun_share[scene]
+    light[scene, pixel] = share * lit + (1 - share) * sky
+    return light
