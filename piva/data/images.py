@@ -1,0 +1,74 @@
+"""Image files to tensors: opened carefully, and resized once."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
+
+
+class ImageFileError(ValueError):
+    """A file is missing, is no image, or is one that can't be read as 8-bit RGB."""
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(H, W) from the header alone; the pixels are not decoded.
+
+    Raises:
+        ImageFileError: no such file, not a JPEG, PNG or WebP, more than 8 bits a channel, or absurdly large.
+    """
+    with _opened(path) as image:
+        return image.height, image.width
+
+
+def read_image(path: Path) -> Tensor:
+    """float32 [3, H, W] in [0, 1]. Alpha is dropped, orientation tags are ignored (as PIE-Bench's evaluator does).
+
+    Raises:
+        ImageFileError: as in `image_size`, or the pixels are truncated or damaged.
+    """
+    with _opened(path) as image:
+        try:
+            pixels = np.asarray(image.convert("RGB"))  # [H, W, 3] uint8
+        except (OSError, SyntaxError, ValueError) as problem:
+            raise ImageFileError(f"the pixels can't be decoded ({problem})") from problem
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+
+
+def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """float32 [3, H', W'] in [0, 1]: antialiased bicubic, clamped; the image itself where the size is right already.
+
+    Args:
+        image: [3, H, W] in [0, 1].
+        size: (H', W').
+    """
+    if tuple(image.shape[-2:]) == tuple(size):
+        return image
+    resized = F.interpolate(image[None], size=tuple(size), mode="bicubic", antialias=True, align_corners=False)
+    return resized[0].clamp(0, 1)
+
+
+def _opened(path: Path) -> Image.Image:
+    if not path.is_file():  # also keeps a named pipe from blocking the open
+        raise ImageFileError("the file does not exist")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError as problem:
+        raise ImageFileError("not a JPEG, PNG or WebP image") from problem
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as problem:
+        raise ImageFileError("too many pixels to be an image of a benchmark") from problem
+    except (OSError, SyntaxError, ValueError) as problem:
+        raise ImageFileError(f"can't be opened ({problem})") from problem
+    if image.mode not in EIGHT_BIT_MODES:
+        mode = image.mode
+        image.close()
+        raise ImageFileError(f"mode {mode} is not 8-bit colour or grey")
+    return image
