@@ -1,0 +1,1 @@
+"""Models of the Toybox world: training recipes, weights, the judge, and the measurement of their quality."""
