@@ -5,8 +5,10 @@ and with `runtime(...)` when it can only change how, where or how fast the same 
 Keys (`piva/keys.py`) are made of identity fields alone. A class with a field that is neither cannot be defined.
 """
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+import tyro
 from pydantic import BaseModel, ConfigDict, Field
 
 _ROLE = "piva_role"
@@ -47,7 +49,7 @@ class Settings(BaseModel):
 
 
 def role_of(settings: type[BaseModel], name: str) -> str | None:
-    """"identity", "runtime", or None for a field that was declared as neither."""
+    """How a field was declared: "identity", "runtime", or None for neither."""
     extra = settings.model_fields[name].json_schema_extra
     return str(extra.get(_ROLE)) if isinstance(extra, dict) and _ROLE in extra else None
 
@@ -73,8 +75,8 @@ class PriorConfig(Settings):
     revision: str | None = identity(None)
     """Commit of a hub model; pin it, so that the number can be made again."""
 
-    dtype: str = identity("auto", pattern="^(auto|float32|float16|bfloat16)$")
-    """auto, float32, float16 or bfloat16; auto is float32 on a CPU and float16 elsewhere."""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = identity("auto")
+    """Number type of the weights; auto is float32 on a CPU and float16 elsewhere."""
 
     device: str = runtime("auto")
     """auto, cpu, cuda, cuda:1, mps; auto takes the first accelerator there is."""
@@ -84,3 +86,42 @@ class PriorConfig(Settings):
 
     compile: bool = runtime(False)
     """Compile the UNet: slow to start, faster in long runs on a GPU."""
+
+
+class RunConfig(Settings):
+    """What `piva run` does: one run for each seed, with one method, on one benchmark."""
+
+    root: Path | None = runtime(None)
+    """Folder of the benchmark's data; pie-toybox writes its own when none is given."""
+
+    split: Literal["dev", "test"] = identity("test")
+    """Split of pie-toybox: choose settings on dev, report on test."""
+
+    steps: int = identity(200, ge=1)
+    """Updates of the image."""
+
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = identity((0,), min_length=1)
+    """One run for each."""
+
+    prior: PriorConfig = identity(default_factory=PriorConfig)
+
+    limit: int | None = runtime(None, ge=1)
+    """At most this many cases, spread over the edit types."""
+
+    case: tuple[str, ...] = runtime(())
+    """Only these case ids."""
+
+    type: tuple[str, ...] = runtime(())
+    """Only these edit types, by number or name."""
+
+    batch_size: int = runtime(8, ge=1)
+    """Cases edited together; results agree across sizes within float tolerance."""
+
+    out: Path = runtime(Path("runs"))
+    """Folder that holds all runs."""
+
+    tracker: Literal["wandb", "csv", "none"] = runtime("wandb")
+    """Mirror of the run: W&B (offline where no key is set), a CSV of per-step values, or none."""
+
+    dry_run: bool = runtime(False)
+    """Say what would be done, and do nothing."""

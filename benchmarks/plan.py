@@ -1,0 +1,108 @@
+"""What a run has to do: the cases asked for, in fixed batches, minus what is recorded.
+
+Batches are composed from the full plan. A resumed run therefore edits in the same batches as one that was never
+interrupted, and makes the same images bit for bit; it records only what was missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from piva.data.pie_bench import Case
+from piva.keys import content_hash, file_hash
+from piva.records import CaseRecord
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Hashes of one case: what its edit depends on, and what its scores depend on besides."""
+
+    edit: str
+    score: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Cases that are edited together; `wanted` are the ids that still have to be recorded."""
+
+    cases: tuple[Case, ...]
+    wanted: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cases asked for, and what remains to be done for them."""
+
+    cases: tuple[Case, ...]
+    contents: Mapping[str, Contents]
+    batches: tuple[Batch, ...]
+    rescore: tuple[Case, ...] = ()
+    """Edited already, but scored with other metrics or against another mask."""
+    done: tuple[str, ...] = field(default=())
+
+    @property
+    def edits(self) -> int:
+        """Number of cases that have to be edited and recorded."""
+        return sum(len(batch.wanted) for batch in self.batches)
+
+
+def spread(cases: Sequence[Case], limit: int | None) -> list[Case]:
+    """At most `limit` cases, taken from the edit types in turn, so that any beginning covers all types."""
+    by_type: dict[str, list[Case]] = {}
+    for case in cases:
+        by_type.setdefault(case.type_id, []).append(case)
+    rounds = max((len(group) for group in by_type.values()), default=0)
+    ordered = [group[k] for k in range(rounds) for _, group in sorted(by_type.items()) if k < len(group)]
+    return ordered[:limit]
+
+
+def contents(case: Case) -> Contents:
+    """Hashes of a case, for its record."""
+    true_edit = None if case.true_edit_path is None else file_hash(case.true_edit_path)
+    return Contents(
+        edit=content_hash(case.image_path, case.src, case.tgt),
+        score=content_hash(case.image_path, list(case.mask_rle), true_edit, case.labels),
+    )
+
+
+def compose(
+    cases: Sequence[Case], batch_size: int, records: Mapping[str, CaseRecord], score_key: str, folder: Path
+) -> Plan:
+    """The plan for `cases` (already in order), given what `folder` has recorded.
+
+    A case that failed before is tried again alone, which is how it was last tried: a failing batch is taken apart.
+    """
+    hashes = {case.id: contents(case) for case in cases}
+    states = {case.id: _state(records.get(case.id), hashes[case.id], score_key, folder) for case in cases}
+    batches = []
+    for start in range(0, len(cases), batch_size):
+        members = tuple(cases[start : start + batch_size])
+        new = frozenset(case.id for case in members if states[case.id] == "new")
+        if new:
+            batches.append(Batch(members, new))
+        batches += [Batch((case,), frozenset([case.id])) for case in members if states[case.id] == "failed"]
+    return Plan(
+        cases=tuple(cases),
+        contents=hashes,
+        batches=tuple(batches),
+        rescore=tuple(case for case in cases if states[case.id] == "rescore"),
+        done=tuple(case.id for case in cases if states[case.id] == "done"),
+    )
+
+
+def _state(record: CaseRecord | None, hashes: Contents, score_key: str, folder: Path) -> str:
+    """new, failed, rescore or done."""
+    if record is None or record.content != hashes.edit:
+        return "new"
+    if not _has_image(record, folder):
+        return "failed" if record.status == "error" else "new"
+    if record.status == "ok" and record.score_key == score_key and record.score_content == hashes.score:
+        return "done"
+    return "rescore"
+
+
+def _has_image(record: CaseRecord, folder: Path) -> bool:
+    if record.image is None:
+        return False
+    path = folder / record.image
+    return path.is_file() and file_hash(path) == record.image_sha256

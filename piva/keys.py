@@ -1,0 +1,73 @@
+"""Content keys: what a result depends on, as sixteen hexadecimal digits.
+
+edit_key covers everything that can change an edited image, score_key that and everything that can change a
+score. Runtime settings (device, batch size, folders) are in neither. Code is not hashed: a method, a metric or a
+benchmark whose results change raises its VERSION, and the version is part of the key.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from piva.config import Settings, identity_values
+
+KEY_VERSION = 1
+_DIGITS = 16
+
+
+def canonical(value: Any) -> bytes:
+    """The one JSON spelling of a value: sorted names, no spaces, UTF-8, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest(value: Any) -> str:
+    """Sixteen hexadecimal digits of the SHA-256 of the canonical JSON, with KEY_VERSION folded in."""
+    return hashlib.sha256(canonical([KEY_VERSION, value])).hexdigest()[:_DIGITS]
+
+
+def edit_key(
+    *,
+    benchmark: Mapping[str, Any],
+    method: str,
+    method_version: int,
+    settings: Settings,
+    prior: Mapping[str, str],
+    steps: int,
+    seed: int,
+) -> str:
+    """Key of one run: one benchmark, one method configuration, one seed.
+
+    Args:
+        benchmark: name, version and split.
+        prior: fingerprint of the weights and the number type they run in.
+        steps: updates of the representation.
+    """
+    return digest(
+        {
+            "benchmark": dict(benchmark),
+            "method": {"name": method, "version": method_version, "settings": identity_values(settings)},
+            "prior": dict(prior),
+            "steps": steps,
+            "seed": seed,
+        }
+    )
+
+
+def score_key(edit: str, metrics: Mapping[str, str]) -> str:
+    """Key of the scores of a run: its edit_key and the id (with version) of every metric."""
+    return digest({"edit": edit, "metrics": dict(metrics)})
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in full."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def content_hash(image_path: Path, *facts: Any) -> str:
+    """Key of a case's content: the bytes of its image and the JSON facts (prompts, mask, ...) beside it.
+
+    A case whose content differs from what was recorded is done again.
+    """
+    return digest({"image": file_hash(image_path), "facts": list(facts)})

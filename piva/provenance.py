@@ -1,0 +1,121 @@
+"""Where a result came from: code, packages, machine, command line."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+import piva
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "diffusers",
+    "transformers",
+    "peft",
+    "lightning",
+    "torchmetrics",
+    "open_clip_torch",
+    "lpips",
+    "numpy",
+    "pillow",
+)
+"""The packages whose version can change a number."""
+
+
+class Provenance(BaseModel):
+    """Enough to say how a number was made; nothing in it is part of a key."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    command: str
+    """The command line, quoted for a shell."""
+    piva_version: str
+    git_commit: str | None
+    """None where the package does not run from a git checkout."""
+    git_dirty: bool | None
+    packages: dict[str, str]
+    python: str
+    platform: str
+    cpu: str
+    threads: int
+    """Threads torch may use."""
+    device: str
+    """What torch calls the device, with its name: "cuda:0 (NVIDIA H100)"; "cpu"."""
+
+
+def collect(device: str = "cpu") -> Provenance:
+    """The provenance of work that this process does on `device`."""
+    commit, dirty = git_state(Path(piva.__file__).resolve().parent.parent)
+    return Provenance(
+        command=command_line(),
+        piva_version=piva.__version__,
+        git_commit=commit,
+        git_dirty=dirty,
+        packages=package_versions(),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu=_cpu_name(),
+        threads=_threads(),
+        device=_device_name(device),
+    )
+
+
+def command_line() -> str:
+    """This process's command, with the program's name instead of its path."""
+    return shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+
+
+def git_state(root: Path) -> tuple[str | None, bool | None]:
+    """Commit and whether tracked files differ from it; (None, None) where `root` is no git checkout."""
+    if not (root / ".git").exists():
+        return None, None
+    commit = _git(root, "rev-parse", "HEAD")
+    status = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return commit, None if status is None else bool(status)
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of PACKAGES; one that is not installed is left out."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name} x{os.cpu_count()}"
+
+
+def _threads() -> int:
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else os.cpu_count() or 1
+
+
+def _device_name(device: str) -> str:
+    torch = sys.modules.get("torch")
+    if torch is None or not device.startswith("cuda"):
+        return device
+    return f"{device} ({torch.cuda.get_device_name(device)})"

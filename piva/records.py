@@ -1,0 +1,265 @@
+"""Records: what a run writes to disk, and how it is read back.
+
+    runs/<benchmark>/<method>-<edit_key>/
+        run.json       what the run is: written first, atomically, and again at each launch
+        cases.jsonl    one line per case as it ends; flushed to the disk; later lines win
+        images/<id>.png
+
+A case's image is on disk before its line is. A process killed at any point leaves at most one torn last line,
+which readers ignore and the next writer cuts off. The disk is the truth; trackers only mirror it.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from piva.errors import ConfigError, PreflightError
+from piva.provenance import Provenance
+
+RECORD_VERSION = 1
+RUN_FILE, CASES_FILE, IMAGES = "run.json", "cases.jsonl", "images"
+
+Status = Literal["ok", "error", "skipped"]
+Stage = Literal["load", "edit", "write", "score"]
+
+
+class Record(BaseModel):
+    """Base of records: strict about what it writes, patient with fields a newer version added."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+class MetricRecord(Record):
+    """What a reader must know of a metric to print its values."""
+
+    id: str
+    """Backbone, weights, input size and version."""
+    higher_is_better: bool | None = None
+    scale: float = 1.0
+    """Factor for display only; stored values are raw."""
+
+
+class Launch(Record):
+    """One start of the command; a run that was interrupted has several."""
+
+    started: str
+    planned: list[str]
+    """Ids of the cases asked for."""
+    batch_size: int
+    provenance: Provenance
+
+
+class RunRecord(Record):
+    """One run: one benchmark, one method configuration, one seed."""
+
+    record_version: int = RECORD_VERSION
+    edit_key: str
+    score_key: str
+    benchmark: str
+    benchmark_version: int
+    split: str | None = None
+    root: str
+    """Folder of the benchmark's data when the run was last launched."""
+    method: str
+    method_version: int
+    settings: dict[str, Any]
+    prior: dict[str, Any]
+    """Settings of the prior, its name, the fingerprint of its weights, and the number type it runs in."""
+    steps: int
+    seed: int
+    image_size: tuple[int, int] | None = None
+    """(H, W) that images are edited and scored at; None where each case has its own."""
+    metrics: dict[str, MetricRecord] = Field(default_factory=dict)
+    launches: list[Launch] = Field(default_factory=list)
+
+
+class CaseRecord(Record):
+    """How one case ended."""
+
+    case_id: str
+    status: Status
+    type_id: str
+    content: str
+    """Hash of the source image and both prompts; the case is edited again when it changes."""
+    score_content: str = ""
+    """Hash of mask, true edit and labels; the case is scored again when it changes."""
+    score_key: str
+    launch: int
+    """Index into the run's launches."""
+    stage: Stage | None = None
+    """Where an error happened."""
+    error: str | None = None
+    traceback: str | None = None
+    metrics: dict[str, float | None] = Field(default_factory=dict)
+    reasons: dict[str, str] = Field(default_factory=dict)
+    """Why a metric is null."""
+    source_size: tuple[int, int] | None = None
+    """(H, W) of the source file."""
+    resized: bool = False
+    """Whether the source was resized to the prior's size, and the mask with it."""
+    src: str = ""
+    tgt: str = ""
+    image: str | None = None
+    """Path of the edited image below the run's folder."""
+    image_sha256: str | None = None
+    seconds_edit: float | None = None
+    """Wall time of the batch divided by its size."""
+    unet_rows: int | None = None
+    peak_bytes: int | None = None
+    batch: int = 1
+    """How many cases were edited together."""
+    history: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """Per-step scalar -> first, last, mean."""
+
+
+def now() -> str:
+    """UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """The file holds either its old content or all of the new, whatever happens in between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """Turns a refusal of the disk (full, read-only, no permission) into a PreflightError that names the folder."""
+    try:
+        yield
+    except OSError as problem:
+        raise PreflightError(f"cannot write to {path}: {problem}; what was recorded before is kept") from problem
+
+
+class RunFolder:
+    """The folder of one run, open for writing by one process.
+
+    Raises:
+        PreflightError: another process writes to it, or the disk refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with disk(path):
+            (path / IMAGES).mkdir(parents=True, exist_ok=True)
+            self._cases = (path / CASES_FILE).open("ab")
+        try:
+            fcntl.flock(self._cases, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as problem:
+            self._cases.close()
+            raise PreflightError(f"another process is writing to {path}; wait for it or stop it") from problem
+        self._cut_torn_line()
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._cases.close()
+
+    def write_run(self, record: RunRecord) -> None:
+        with disk(self.path):
+            write_atomically(self.path / RUN_FILE, record.model_dump_json(indent=2).encode() + b"\n")
+
+    def append(self, record: CaseRecord) -> None:
+        """Add a line and wait until it is on the disk."""
+        with disk(self.path):
+            self._cases.write(record.model_dump_json(exclude_none=True).encode() + b"\n")
+            self._cases.flush()
+            os.fsync(self._cases.fileno())
+
+    def write_image(self, case_id: str, image: Any) -> tuple[str, str]:
+        """(path below the folder, SHA-256 of the file) of a PIL image written as PNG."""
+        buffer = BytesIO()
+        image.save(buffer, format="PNG")
+        relative = f"{IMAGES}/{case_id}.png"
+        with disk(self.path):
+            write_atomically(self.path / relative, buffer.getvalue())
+        return relative, hashlib.sha256(buffer.getvalue()).hexdigest()
+
+    def _cut_torn_line(self) -> None:
+        path = self.path / CASES_FILE
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(path, whole)
+
+
+def read_run(path: Path) -> RunRecord:
+    """The run recorded in a folder.
+
+    Raises:
+        ConfigError: there is none, or it cannot be read by this version.
+    """
+    try:
+        content = json.loads((path / RUN_FILE).read_bytes())
+        version = content.get("record_version")
+        if version != RECORD_VERSION:
+            raise ConfigError(f"{path}: record version {version}, this program reads version {RECORD_VERSION}")
+        return RunRecord.model_validate(content)
+    except FileNotFoundError:
+        raise ConfigError(f"{path} holds no run (there is no {RUN_FILE})") from None
+    except (ValidationError, ValueError, AttributeError) as problem:
+        if isinstance(problem, ConfigError):
+            raise
+        raise ConfigError(f"{path / RUN_FILE} is damaged: {problem}") from problem
+
+
+def read_cases(path: Path) -> dict[str, CaseRecord]:
+    """Case id -> its last record. A torn last line (one without its newline) does not count.
+
+    Raises:
+        ConfigError: a whole line is damaged; names the line.
+    """
+    records: dict[str, CaseRecord] = {}
+    file = path / CASES_FILE
+    content = file.read_bytes() if file.exists() else b""
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        try:
+            record = CaseRecord.model_validate_json(line)
+        except ValidationError as problem:
+            raise ConfigError(f"{file}, line {number} is damaged: {problem}") from problem
+        records[record.case_id] = record
+    return records
+
+
+def run_folders(root: Path) -> Iterator[Path]:
+    """Every folder below `root` that holds a run, in the order of their names."""
+    return (file.parent for file in sorted(root.glob(f"*/*/{RUN_FILE}")))
+
+
+def find_run(text: str, root: Path) -> Path:
+    """The run's folder that `text` names: a path, or the beginning of a key (or of `<method>-<key>`) below `root`.
+
+    Raises:
+        ConfigError: none or several match.
+    """
+    if (Path(text) / RUN_FILE).exists():
+        return Path(text)
+    matches = [
+        folder
+        for folder in run_folders(root)
+        if folder.name.startswith(text) or folder.name.rpartition("-")[2].startswith(text)
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
+        raise ConfigError(f"no run {text!r}: neither a run's folder nor the beginning of a key below {root}/")
+    raise ConfigError(f"{text!r} is not unique: " + ", ".join(str(folder) for folder in matches))
