@@ -30,7 +30,7 @@ class TrainingSet:
 
     def floats(self, indices: np.ndarray | slice) -> torch.Tensor:
         """Pictures as float32 [B, 3, S, S] in [0, 1]."""
-        return torch.from_numpy(np.ascontiguousarray(self.images[indices])).float().div_(255)
+        return torch.from_numpy(np.array(self.images[indices])).float().div_(255)
 
 
 def load_or_render(
