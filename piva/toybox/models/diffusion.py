@@ -18,11 +18,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from piva.toybox.captions import caption
 from piva.toybox.models import tokenizer as tokenizers
 from piva.toybox.models.training import (
     TrainingSettings,
     average_in_checkpoint,
+    computes_in_bfloat16,
     fit,
     gaussian,
     keyed_seed,
@@ -109,13 +109,6 @@ def scheduler() -> DDPMScheduler:
     )
 
 
-def wordings(scenes: list[Scene], paraphrases: int) -> list[list[str]]:
-    """Captions [1 + paraphrases][N]: the canonical wording of every scene, then paraphrases of it."""
-    seeds = [[None] * len(scenes)]
-    seeds += [[i * paraphrases + k for i in range(len(scenes))] for k in range(paraphrases)]
-    return [[caption(scene, seed) for scene, seed in zip(scenes, row, strict=True)] for row in seeds]
-
-
 def cached_latents(vae: AutoencoderKL, vae_folder: Path, data: Captioned, folder: Path, flip: bool) -> Tensor:
     """Scaled posterior means [1 or 2,N,4,16,16] (float16), plain then mirrored, encoded once and kept in `folder`."""
     weights = (vae_folder / "diffusion_pytorch_model.safetensors").read_bytes()
@@ -124,9 +117,8 @@ def cached_latents(vae: AutoencoderKL, vae_folder: Path, data: Captioned, folder
     path = folder / f"latents-{key:016x}.safetensors"
     if not path.exists():
         everything = torch.arange(len(data.images))
-        views = [
-            encode(vae, data.images, everything, flip=mirrored) for mirrored in ([False, True] if flip else [False])
-        ]
+        with torch.autocast(vae.device.type, torch.bfloat16, enabled=computes_in_bfloat16(vae.device, "auto")):
+            views = [encode(vae, data.images, everything, flip=f) for f in ([False, True] if flip else [False])]
         write_atomically(path, lambda part: save_file({"latents": torch.stack(views).half()}, part))
     return load_file(path)["latents"]
 
@@ -138,22 +130,15 @@ def build(settings: DiffusionSettings, tokenizer: CLIPTokenizer) -> TextAndUNet:
         return TextAndUNet(settings, tokenizer)
 
 
-def prepare_tokenizer(folder: Path, captions: list[list[str]]) -> CLIPTokenizer:
-    """The tokenizer kept in `folder`, made from `captions` on the first call."""
-    if not (folder / "tokenizer_config.json").exists():
-        tokenizers.save(tokenizers.build(text for row in captions for text in row), folder)
-    return CLIPTokenizer.from_pretrained(folder)
-
-
 def train(settings: DiffusionSettings, folder: Path, data: Captioned, vae_folder: Path) -> Path:
     """Trains text encoder and UNet and writes folder/export, a StableDiffusionPipeline folder. Returns that path."""
     folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(settings.device)
     vae = AutoencoderKL.from_pretrained(vae_folder).float().eval()
     latents = cached_latents(vae.to(device), vae_folder, data, folder, settings.flip)
-    captions = wordings(data.scenes, settings.paraphrases)
-    tokenizer = prepare_tokenizer(folder / "tokenizer", captions)
-    ids = torch.stack([tokenizers.tokenize(tokenizer, row).to(torch.int16) for row in captions])  # [P,N,L]
+    captions = tokenizers.wordings(data.scenes, settings.paraphrases)
+    tokenizer = tokenizers.prepare(folder / "tokenizer", captions)
+    ids = tokenizers.token_table(tokenizer, captions)  # [P,N,L]
     no_caption = tokenizers.tokenize(tokenizer, [""])
     model = build(settings, tokenizer).to(device)
     if device.type == "cpu":  # bfloat16 fused attention has a slow backward pass on CPUs
