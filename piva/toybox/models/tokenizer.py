@@ -8,9 +8,13 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import CLIPTokenizer
+
+from piva.toybox.captions import caption
+from piva.toybox.scene import Scene
 
 BOS, EOS, WORD_END = "<|startoftext|>", "<|endoftext|>", "</w>"
 MAX_LENGTH = 40
@@ -52,3 +56,22 @@ def save(tokenizer: CLIPTokenizer, folder: Path) -> None:
 def tokenize(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
     """Token ids [B,L] (int64), padded and cut to the tokenizer's length."""
     return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+
+
+def wordings(scenes: list[Scene], paraphrases: int) -> list[list[str]]:
+    """Captions [1 + paraphrases][N]: the canonical wording of every scene, then paraphrases of it."""
+    seeds = [[None] * len(scenes)]
+    seeds += [[i * paraphrases + k for i in range(len(scenes))] for k in range(paraphrases)]
+    return [[caption(scene, seed) for scene, seed in zip(scenes, row, strict=True)] for row in seeds]
+
+
+def prepare(folder: Path, captions: list[list[str]], max_length: int = MAX_LENGTH) -> CLIPTokenizer:
+    """The tokenizer kept in `folder`, made from `captions` on the first call."""
+    if not (folder / "tokenizer_config.json").exists():
+        save(build((text for row in captions for text in row), max_length), folder)
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+def token_table(tokenizer: CLIPTokenizer, captions: list[list[str]]) -> Tensor:
+    """Token ids [P,N,L] of captions [P][N], as int16 to save memory."""
+    return torch.stack([tokenize(tokenizer, row).to(torch.int16) for row in captions])

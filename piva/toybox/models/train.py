@@ -10,6 +10,9 @@ from piva.registry import resolve
 RECIPES: dict[str, str] = {
     "vae": "piva.toybox.models.vae:VAESettings",
     "diffusion": "piva.toybox.models.diffusion:DiffusionSettings",
+    "clip": "piva.toybox.models.clip:ClipSettings",
+    "perceptual": "piva.toybox.models.perceptual:PerceptualSettings",
+    "judge": "piva.toybox.models.judge:JudgeSettings",
 }
 """What can be trained: name -> the recipe's settings; its `train` stands in the same module."""
 

@@ -1,0 +1,22 @@
+"""Where the shipped weights are: piva/toybox/weights/<name>, package data."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from piva.errors import PreflightError
+
+
+class MissingWeights(PreflightError, FileNotFoundError):
+    """A model's weights are not there."""
+
+
+def folder(name: str) -> Path:
+    """Folder with the weights of `diffusion`, `clip`, `perceptual` or `judge`.
+
+    Raises:
+        MissingWeights: it is not there, or empty.
+    """
+    path = Path(str(files("piva.toybox"))) / "weights" / name
+    if not path.is_dir() or not any(path.iterdir()):
+        raise MissingWeights(f"no Toybox weights in {path}: train them with `piva toybox train {name}`")
+    return path
