@@ -38,7 +38,9 @@ class Plan:
     batches: tuple[Batch, ...]
     rescore: tuple[Case, ...] = ()
     """Edited already, but scored with other metrics or against another mask."""
-    done: tuple[str, ...] = field(default=())
+    edited: Mapping[str, CaseRecord] = field(default_factory=dict)
+    """The records of the cases to rescore."""
+    done: tuple[str, ...] = ()
 
     @property
     def edits(self) -> int:
@@ -86,6 +88,7 @@ def compose(
         contents=hashes,
         batches=tuple(batches),
         rescore=tuple(case for case in cases if states[case.id] == "rescore"),
+        edited={case.id: records[case.id] for case in cases if states[case.id] == "rescore"},
         done=tuple(case.id for case in cases if states[case.id] == "done"),
     )
 

@@ -87,6 +87,12 @@ class PriorConfig(Settings):
     compile: bool = runtime(False)
     """Compile the UNet: slow to start, faster in long runs on a GPU."""
 
+    allow_download: bool = runtime(False)
+    """Fetch a hub model that is not on this machine yet."""
+
+    allow_download: bool = runtime(False)
+    """Fetch a hub model that is not on this machine; otherwise nothing touches the network."""
+
 
 class RunConfig(Settings):
     """What `piva run` does: one run for each seed, with one method, on one benchmark."""

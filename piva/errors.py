@@ -1,6 +1,6 @@
 """Errors that end a command, each with the exit code the shell sees."""
 
-COMPLETE, SOME_FAILED, BAD_CONFIGURATION, PREFLIGHT_FAILED = 0, 1, 2, 3
+COMPLETE, SOME_FAILED, BAD_CONFIGURATION, PREFLIGHT_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class ConfigError(ValueError):

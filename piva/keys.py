@@ -33,7 +33,7 @@ def edit_key(
     method: str,
     method_version: int,
     settings: Settings,
-    prior: Mapping[str, str],
+    prior: str,
     steps: int,
     seed: int,
 ) -> str:
@@ -41,14 +41,14 @@ def edit_key(
 
     Args:
         benchmark: name, version and split.
-        prior: fingerprint of the weights and the number type they run in.
+        prior: fingerprint of the prior: its weights and the number type they run in.
         steps: updates of the representation.
     """
     return digest(
         {
             "benchmark": dict(benchmark),
             "method": {"name": method, "version": method_version, "settings": identity_values(settings)},
-            "prior": dict(prior),
+            "prior": prior,
             "steps": steps,
             "seed": seed,
         }

@@ -38,16 +38,6 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
 
-class MetricRecord(Record):
-    """What a reader must know of a metric to print its values."""
-
-    id: str
-    """Backbone, weights, input size and version."""
-    higher_is_better: bool | None = None
-    scale: float = 1.0
-    """Factor for display only; stored values are raw."""
-
-
 class Launch(Record):
     """One start of the command; a run that was interrupted has several."""
 
@@ -78,7 +68,8 @@ class RunRecord(Record):
     seed: int
     image_size: tuple[int, int] | None = None
     """(H, W) that images are edited and scored at; None where each case has its own."""
-    metrics: dict[str, MetricRecord] = Field(default_factory=dict)
+    metrics: dict[str, str]
+    """Name of every number -> id of its metric: backbone, weights, input size and version."""
     launches: list[Launch] = Field(default_factory=list)
 
 
@@ -114,6 +105,9 @@ class CaseRecord(Record):
     seconds_edit: float | None = None
     """Wall time of the batch divided by its size."""
     unet_rows: int | None = None
+    """Rows sent forward through the UNet, with a gradient or without."""
+    unet_rows_backward: int | None = None
+    """Those of them that a gradient came back through."""
     peak_bytes: int | None = None
     batch: int = 1
     """How many cases were edited together."""

@@ -1,0 +1,152 @@
+"""From settings to a run that can start: prior and scorer loaded, keys computed, records opened, plan made."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.identity_rows import IDENTITY_ROWS
+from benchmarks.pie_bench import Benchmark, cache_folder
+from benchmarks.plan import Plan, compose
+from benchmarks.runner import Edit, OnStep
+from piva.config import PriorConfig, RunConfig, Settings
+from piva.data.pie_bench import Case
+from piva.editing import EditInput, EditOutput, edit_batch
+from piva.errors import PreflightError
+from piva.keys import edit_key, score_key
+from piva.methods import METHODS
+from piva.metrics.scorer import Scorer
+from piva.priors.stable_diffusion import StableDiffusionPrior
+from piva.provenance import collect
+from piva.records import Launch, RunRecord, now, read_cases, read_run
+from piva.schedule import check_range
+
+ROWS: dict[str, str] = METHODS | IDENTITY_ROWS
+"""Everything that `--method` takes: the methods and the identity rows."""
+
+FREE_BYTES = 100 * 2**20
+
+
+def load_prior(config: PriorConfig) -> StableDiffusionPrior:
+    """The prior that the settings name.
+
+    Raises:
+        PreflightError: its weights are missing, or cannot be used on the device.
+    """
+    try:
+        return StableDiffusionPrior.from_config(config)
+    except (OSError, ValueError, RuntimeError) as problem:
+        raise PreflightError(f"cannot load the prior {config.model!r}: {problem}") from problem
+
+
+def load_scorer(device: str) -> Scorer:
+    """Every metric whose weights are there.
+
+    Raises:
+        PreflightError: the weights that are there cannot be read.
+    """
+    try:
+        return Scorer.toybox(device)
+    except (OSError, ValueError, RuntimeError) as problem:
+        raise PreflightError(f"cannot load the metrics' models: {problem}") from problem
+
+
+def check_method(method: Any, prior: Any) -> None:
+    """Raises ConfigError where the method's settings do not suit the prior."""
+    if method.name not in IDENTITY_ROWS:
+        check_range(method.t_min, method.t_max, len(prior.abar))
+
+
+def editor(method: Any, prior: Any, steps: int, seed: int) -> Edit:
+    """The function that edits a batch: a method's loop, or an identity row."""
+
+    def edit(inputs: Sequence[EditInput], on_step: OnStep) -> Sequence[EditOutput]:
+        if method.name in IDENTITY_ROWS:
+            return list(method.edit(prior, inputs))
+        store = cache_folder() / "psi"
+        return edit_batch(prior, method, inputs, steps=steps, seed=seed, on_step=on_step, psi_store=store)
+
+    return edit
+
+
+def describe(
+    benchmark: Benchmark, root: Path, config: RunConfig, method: Any, prior: Any, scorer: Any, seed: int
+) -> RunRecord:
+    """The record of a run, with both keys; its folder may hold an earlier launch of it."""
+    split = config.split if benchmark.splits else None
+    identity_row = method.name in IDENTITY_ROWS
+    steps, seed = (0, 0) if identity_row else (config.steps, seed)
+    key = edit_key(
+        benchmark={"name": benchmark.name, "version": benchmark.version(), "split": split},
+        method=method.name,
+        method_version=method.VERSION,
+        settings=method,
+        prior=prior.fingerprint,
+        steps=steps,
+        seed=seed,
+    )
+    height, width = prior.image_size
+    return RunRecord(
+        edit_key=key,
+        score_key=score_key(key, scorer.spec),
+        benchmark=benchmark.name,
+        benchmark_version=benchmark.version(),
+        split=split,
+        root=str(root.resolve()),
+        method=method.name,
+        method_version=method.VERSION,
+        settings=method.model_dump(mode="json"),
+        prior=config.prior.model_dump(mode="json") | {"name": prior.name, "fingerprint": prior.fingerprint},
+        steps=steps,
+        seed=seed,
+        image_size=(height, width),
+        metrics=dict(scorer.spec),
+    )
+
+
+def run_path(out: Path, record: RunRecord) -> Path:
+    """`<out>/<benchmark>/<method>-<edit_key>`."""
+    return out / record.benchmark / f"{record.method}-{record.edit_key}"
+
+
+def plan_run(path: Path, record: RunRecord, cases: Sequence[Case], batch_size: int) -> Plan:
+    """What remains of `cases`, given what the run's folder holds."""
+    return compose(cases, batch_size, read_cases(path), record.score_key, path)
+
+
+def launched(record: RunRecord, path: Path, cases: Sequence[Case], batch_size: int, device: str) -> RunRecord:
+    """The record with this launch added to those its folder already has."""
+    earlier = read_run(path).launches if (path / "run.json").exists() else []
+    launch = Launch(
+        started=now(), planned=[case.id for case in cases], batch_size=batch_size, provenance=collect(device)
+    )
+    return record.model_copy(update={"launches": [*earlier, launch]})
+
+
+def check_disk(out: Path) -> None:
+    """Raises PreflightError unless `out` can be made, written to, and has some room left."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+        free = shutil.disk_usage(out).free
+    except OSError as problem:
+        raise PreflightError(f"cannot write to {out}: {problem}") from problem
+    if free < FREE_BYTES:
+        raise PreflightError(f"{out} has {free / 2**20:.0f} MB left; free some room, or give another folder with --out")
+
+
+def settings_changed(settings: Settings) -> dict[str, Any]:
+    """The settings that differ from their defaults, flat with dotted names."""
+    return _changed(settings.model_dump(mode="json"), type(settings)().model_dump(mode="json"))
+
+
+def _changed(values: dict[str, Any], defaults: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            changed |= _changed(value, defaults[name], f"{prefix}{name}.")
+        elif value != defaults[name]:
+            changed[prefix + name] = value
+    return changed

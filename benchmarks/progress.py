@@ -1,0 +1,62 @@
+"""What the terminal shows of a run: a bar with the time left, or a line now and then where there is no terminal."""
+
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from piva.records import CaseRecord
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Bar:
+    """Counts cases; a case on its way counts by the share of its updates that are done."""
+
+    def __init__(self, title: str, cases: int, steps: int) -> None:
+        self._title, self._cases, self._steps = title, cases, steps
+        self._recorded, self._failed, self._moved = 0, 0, 0.0
+        self._console = Console(stderr=True)
+        self._said = time.monotonic()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[recorded]}/{task.total:.0f} cases{task.fields[failed]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID = self._progress.add_task(title, total=cases, recorded=0, failed="")
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def step(self, values: dict[str, Any]) -> None:
+        """One update of a batch of `values["cases"]` cases."""
+        self._moved = min(self._moved + values["cases"] / self._steps, self._cases)
+        self._show()
+
+    def case(self, record: CaseRecord, source: Any, edited: Any) -> None:
+        """One case is recorded."""
+        self._recorded += 1
+        self._failed += record.status == "error"
+        self._moved = max(self._moved, self._recorded)
+        self._show()
+        if record.status == "error":
+            self._console.print(f"{record.case_id}: {record.stage} failed: {record.error}", style="red", markup=False)
+
+    def _show(self) -> None:
+        failed = f", {self._failed} failed" if self._failed else ""
+        self._progress.update(self._task, completed=self._moved, recorded=self._recorded, failed=failed)
+        if self._progress.disable and time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
+            self._said = time.monotonic()
+            share = f"{100 * self._moved / self._cases:.0f} %"
+            print(f"{self._title}: {share}, {self._recorded}/{self._cases} cases{failed}", file=sys.stderr)

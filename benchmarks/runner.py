@@ -1,0 +1,249 @@
+"""The loop of a run: load -> edit -> write the image -> score -> append the record, batch after batch.
+
+A case that fails is data: it is recorded with its stage and traceback, and fails alone. Every image is scored as it
+was written (8 bits a channel), so that scoring again later gives the same numbers.
+"""
+
+import math
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from benchmarks.plan import Batch, Plan
+from piva.data.images import read_image
+from piva.data.pie_bench import Case, load_image, load_mask, load_true_edit
+from piva.editing import EditInput, EditOutput
+from piva.metrics.batch import ScoreInput
+from piva.records import CaseRecord, RunFolder, RunRecord, Stage
+
+OnStep = Callable[[dict[str, Any]], None]
+Edit = Callable[[Sequence[EditInput], OnStep], Sequence[EditOutput]]
+RESCORE_TOGETHER = 16
+
+
+class Skipped(Exception):
+    """Raised by an edit function that has nothing for a case: recorded as skipped, not as an error."""
+
+
+class Observer(Protocol):
+    """Something that watches a run; it must not raise."""
+
+    def step(self, values: dict[str, Any]) -> None:
+        """Called after every update of a batch, with what the engine reports and the number of its `cases`."""
+
+    def case(self, record: CaseRecord, source: Tensor | None, edited: Tensor | None) -> None:
+        """Called when a case has been recorded; images are [3, H, W], None where there is none."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a run needs besides its plan."""
+
+    folder: RunFolder
+    record: RunRecord
+    image_size: Callable[[Case], tuple[int, int]]
+    """(H, W) that a case is edited and scored at."""
+    edit: Edit
+    scorer: Any
+    """`piva.metrics.scorer.Scorer`, or what scores like it."""
+    observers: tuple[Observer, ...] = ()
+
+
+@dataclass
+class Work:
+    """One case on its way: filled in stage by stage."""
+
+    case: Case
+    record: CaseRecord
+    source: Tensor
+    """[3, H, W] in [0, 1]."""
+    edited: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) that the case is edited and scored at."""
+        return int(self.source.shape[-2]), int(self.source.shape[-1])
+
+
+def execute(job: Job, plan: Plan) -> None:
+    """Does what the plan says remains; every case asked for leaves a record.
+
+    Raises:
+        PreflightError: the disk refuses. What was recorded before is kept.
+    """
+    for start in range(0, len(plan.rescore), RESCORE_TOGETHER):
+        works = _load(job, plan, plan.rescore[start : start + RESCORE_TOGETHER], wanted=None)
+        for work in works:
+            work.edited = read_image(job.folder.path / str(work.record.image))
+        _score(job, works)
+    for batch in plan.batches:
+        _edit_batch(job, plan, batch)
+
+
+def to_eight_bits(image: Tensor) -> Tensor:
+    """[3, H, W] in [0, 1], rounded to the values that an 8-bit file can hold."""
+    return (image.detach().float().cpu().clamp(0, 1) * 255).round() / 255
+
+
+def to_pil(image: Tensor) -> Image.Image:
+    """An 8-bit RGB image of [3, H, W] in [0, 1]."""
+    pixels = (to_eight_bits(image) * 255).round().byte()
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+
+
+def _load(job: Job, plan: Plan, cases: Iterable[Case], wanted: frozenset[str] | None) -> list[Work]:
+    """The cases whose source can be read; the others' errors are recorded."""
+    works = []
+    for case in cases:
+        record = _begun(job, plan, case)
+        try:
+            source = to_eight_bits(load_image(case, job.image_size(case)))
+        except Exception as problem:  # whatever is wrong with one file is that case's result
+            if wanted is None or case.id in wanted:
+                _fail(job, record, "load", problem)
+            continue
+        works.append(Work(case, record, source))
+        record.resized = works[-1].size != tuple(case.image_size)
+    return works
+
+
+def _begun(job: Job, plan: Plan, case: Case) -> CaseRecord:
+    """The case's record so far: the one of its edit where that is done, else a new one."""
+    facts: dict[str, Any] = {
+        "score_content": plan.contents[case.id].score,
+        "score_key": job.record.score_key,
+        "launch": len(job.record.launches) - 1,
+        "status": "ok",
+    }
+    if case.id in plan.edited:
+        cleared: dict[str, Any] = {"stage": None, "error": None, "traceback": None, "metrics": {}, "reasons": {}}
+        return plan.edited[case.id].model_copy(update=facts | cleared)
+    return CaseRecord(
+        case_id=case.id,
+        type_id=case.type_id,
+        content=plan.contents[case.id].edit,
+        source_size=case.image_size,
+        src=case.src,
+        tgt=case.tgt,
+        **facts,
+    )
+
+
+def _edit_batch(job: Job, plan: Plan, batch: Batch) -> None:
+    """Edits a whole batch, and records the cases of it that are wanted."""
+    works = _load(job, plan, batch.cases, batch.wanted)
+    if not works:
+        return
+    together = len(works)
+    try:
+        outputs = _edit(job, works)
+    except Exception as problem:  # one case may spoil a batch: each is tried alone, and fails alone
+        outputs = [problem] if together == 1 else [_edit_alone(job, work) for work in works]
+        together = 1
+    edited = []
+    for work, output in zip(works, outputs, strict=True):
+        if work.case.id not in batch.wanted:
+            continue
+        if isinstance(output, Exception):
+            _fail(job, work.record, "edit", output)
+        else:
+            _keep(job, work, output, together)
+            edited.append(work)
+    _score(job, edited)
+
+
+def _edit(job: Job, works: Sequence[Work]) -> list[EditOutput | Exception]:
+    """One output for each case, or what is wrong with it; raises what the edit function raises."""
+    inputs = [EditInput(work.case.id, work.source, work.case.src, work.case.tgt) for work in works]
+
+    def on_step(values: dict[str, Any]) -> None:
+        for observer in job.observers:
+            observer.step({**values, "cases": len(inputs)})
+
+    outputs = job.edit(inputs, on_step)
+    return [_wrong(output, work) or output for work, output in zip(works, outputs, strict=True)]
+
+
+def _edit_alone(job: Job, work: Work) -> EditOutput | Exception:
+    try:
+        return _edit(job, [work])[0]
+    except Exception as problem:
+        return problem
+
+
+def _wrong(output: EditOutput, work: Work) -> Exception | None:
+    """What is wrong with an edited image, if anything."""
+    if output.error is not None:
+        return ValueError(output.error)
+    if output.image.shape != work.source.shape:
+        return ValueError(f"the edit is {list(output.image.shape)}, its source {list(work.source.shape)}")
+    return None if bool(torch.isfinite(output.image).all()) else ValueError("the edit has values that are not finite")
+
+
+def _keep(job: Job, work: Work, output: EditOutput, together: int) -> None:
+    """Writes the image; the record names it only when it is on the disk."""
+    work.edited = to_eight_bits(output.image)
+    record = work.record
+    record.image, record.image_sha256 = job.folder.write_image(work.case.id, to_pil(work.edited))
+    record.seconds_edit, record.peak_bytes = output.seconds, output.peak_bytes
+    record.unet_rows, record.unet_rows_backward = output.unet_rows, output.unet_rows_backward
+    record.batch = together
+    record.history = {
+        name: {"first": values[0], "last": values[-1], "mean": sum(values) / len(values)}
+        for name, values in output.history.items()
+        if values and all(math.isfinite(value) for value in values)
+    }
+
+
+def _score(job: Job, works: Sequence[Work]) -> None:
+    """Scores edited cases together, or one by one where that fails, and appends their records."""
+    try:
+        inputs = [_score_input(work) for work in works]
+        scores: list[Any] = list(job.scorer.score_batch(inputs)) if inputs else []
+    except Exception:
+        scores = [_score_alone(job, work) for work in works]
+    for work, score in zip(works, scores, strict=True):
+        if isinstance(score, Exception):
+            _fail(job, work.record, "score", score, work)
+            continue
+        work.record.metrics, work.record.reasons = dict(score.values), dict(score.reasons)
+        _append(job, work.record, work)
+
+
+def _score_alone(job: Job, work: Work) -> Any:
+    try:
+        return job.scorer.score_batch([_score_input(work)])[0]
+    except Exception as problem:
+        return problem
+
+
+def _score_input(work: Work) -> ScoreInput:
+    assert work.edited is not None
+    true_edit = load_true_edit(work.case, work.size)
+    return ScoreInput(
+        src_image=work.source,
+        edited=work.edited,
+        src_prompt=work.case.src,
+        tgt_prompt=work.case.tgt,
+        mask=load_mask(work.case, work.size),
+        true_edit=None if true_edit is None else to_eight_bits(true_edit),
+        labels=work.case.labels,
+    )
+
+
+def _fail(job: Job, record: CaseRecord, stage: Stage, problem: BaseException, work: Work | None = None) -> None:
+    record.status = "skipped" if isinstance(problem, Skipped) else "error"
+    record.stage, record.error = stage, f"{type(problem).__name__}: {problem}"
+    record.traceback = "".join(traceback.format_exception(problem))
+    _append(job, record, work)
+
+
+def _append(job: Job, record: CaseRecord, work: Work | None) -> None:
+    job.folder.append(record)
+    for observer in job.observers:
+        observer.case(record, work.source if work else None, work.edited if work else None)

@@ -1,0 +1,80 @@
+"""The command line: `piva COMMAND ...`. Nothing heavy is imported before a command needs it.
+
+Exit codes: 0 complete, 1 some cases failed, 2 bad configuration (before any work), 3 preflight failed (weights, data,
+disk, device), 130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from piva.errors import BAD_CONFIGURATION, COMPLETE, INTERRUPTED, PREFLIGHT_FAILED, ConfigError, PreflightError
+from piva.registry import resolve, unknown
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("piva.commands.run:main", "edit and score the cases of a benchmark; continues where it stopped"),
+    "edit": ("piva.commands.edit:main", "edit one picture"),
+    "score-folder": ("piva.commands.score_folder:main", "score anyone's edited images, named by case id"),
+    "show": ("piva.commands.show:main", "one run: settings, scores with intervals, failures"),
+    "compare": ("piva.commands.compare:main", "two runs on the same cases: paired differences"),
+    "report": ("piva.commands.report:main", "tables (Markdown, CSV) and a page with every edit"),
+    "list": ("piva.commands.listing:main", "methods, benchmarks or metrics"),
+    "toybox": ("piva.commands.toybox:main", "the embedded world: write data, train, measure, sample"),
+    "check": ("piva.commands.check:main", "this machine (env) or a data folder (data DIR)"),
+}
+"""Command -> where it is, and what it does."""
+
+HELP = """\
+usage: piva COMMAND ...
+
+Edit images by score distillation, score the edits, keep every run, compare methods.
+
+commands:
+{commands}
+
+examples:
+  piva edit photo.png --source "a red cube on grass" --target "a blue cube on grass"
+  piva run pie-toybox --method piva --method.lam 0.4 --limit 20
+  piva run pie-toybox --method dds --method.guidance=3 --steps 100
+  piva compare RUN RUN          a RUN is a folder, or the beginning of its key
+  piva report                   tables and page of everything below runs/
+
+`piva COMMAND --help` tells more.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP.format(commands="\n".join(f"  {name:<14}{about}" for name, (_, about) in COMMANDS.items())), end="")
+        return COMPLETE if arguments else BAD_CONFIGURATION
+    if arguments[0] in ("-V", "--version"):
+        from piva import __version__
+
+        print(f"piva {__version__}")
+        return COMPLETE
+    try:
+        return _run(arguments[0], arguments[1:])
+    except ConfigError as problem:
+        print(f"piva: {problem}", file=sys.stderr)
+        return BAD_CONFIGURATION
+    except PreflightError as problem:
+        print(f"piva: {problem}", file=sys.stderr)
+        return PREFLIGHT_FAILED
+    except KeyboardInterrupt:
+        print("\npiva: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `piva list | head`
+        sys.stderr.close()
+        return COMPLETE
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    if name not in COMMANDS:
+        raise ConfigError(unknown("command", name, COMMANDS))
+    command = resolve("command", {name: where for name, (where, _) in COMMANDS.items()}, name)
+    return int(command(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

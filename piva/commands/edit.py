@@ -1,0 +1,155 @@
+"""`piva edit PICTURE --source ... --target ...`: edits one picture of any size."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from piva.commands.arguments import parse, take, with_method
+from piva.config import PriorConfig, Settings, identity, runtime
+from piva.errors import COMPLETE, PreflightError
+
+if TYPE_CHECKING:
+    from piva.editing import EditOutput
+
+PANEL_HEIGHT = 384
+"""A panel of a smaller picture is enlarged to about this, with hard pixels."""
+
+
+class EditConfig(Settings):
+    """What `piva edit` does."""
+
+    picture: Annotated[Path, tyro.conf.Positional] = identity()
+    """Any image file, of any size."""
+
+    source: str = identity(min_length=1)
+    """What the picture shows."""
+
+    target: str = identity(min_length=1)
+    """What it should show."""
+
+    steps: int = identity(200, ge=1)
+    """Updates of the image."""
+
+    seed: int = identity(0)
+    """Of the noise."""
+
+    fit: Literal["crop", "stretch"] = identity("crop")
+    """How a picture of another shape is brought to the prior's: cut to its middle part, or stretched."""
+
+    prior: PriorConfig = identity(default_factory=PriorConfig)
+
+    out: Path | None = runtime(None)
+    """Folder to write to; edits/<picture>-<method>-<key> otherwise."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes edited.png, panel.png (source | edit) and edit.json."""
+    from piva.methods import METHODS
+
+    name, _ = take("--method", arguments)
+    kind, rest = with_method(EditConfig, METHODS, arguments if name else ["--method", "piva", *arguments])
+    config: Any = parse(
+        kind, "edit", rest, f"Edit one picture. --method is one of {', '.join(METHODS)}; piva by default."
+    )
+
+    from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
+    from benchmarks.runner import to_eight_bits
+    from piva.data.images import ImageFileError
+    from piva.data.photos import fit_photo, read_photo
+
+    try:
+        photo = read_photo(config.picture)
+    except ImageFileError as problem:
+        raise PreflightError(str(problem)) from problem
+    prior = load_prior(config.prior)
+    check_method(config.method, prior)
+    image, change = fit_photo(photo, prior.image_size, config.fit)
+    image = to_eight_bits(image)
+    key = _key(config, image, prior.fingerprint)
+    out = config.out or Path("edits") / f"{config.picture.stem}-{config.method.name}-{key}"
+    check_disk(out)
+    if change:
+        print(f"{config.picture} {change}", file=sys.stderr)
+    output = _edit(config, prior, image)
+    if output.error:
+        raise PreflightError(f"the edit failed: {output.error}; try a smaller --method.step-size or --method.guidance")
+    scores = _scores(load_scorer(str(prior.device)), config, image, to_eight_bits(output.image))
+    _write(out, config, key, change, prior, image, output, scores)
+    return COMPLETE
+
+
+def _key(config: Any, image: Any, fingerprint: str) -> str:
+    from hashlib import sha256
+
+    from piva.keys import edit_key
+
+    facts = {"pixels": sha256(image.numpy().tobytes()).hexdigest(), "source": config.source, "target": config.target}
+    return edit_key(
+        benchmark=facts,
+        method=config.method.name,
+        method_version=config.method.VERSION,
+        settings=config.method,
+        prior=fingerprint,
+        steps=config.steps,
+        seed=config.seed,
+    )
+
+
+def _edit(config: Any, prior: Any, image: Any) -> "EditOutput":
+    from benchmarks.launch import editor
+    from benchmarks.progress import Bar
+    from piva.editing import EditInput
+
+    case = EditInput(config.picture.stem, image, config.source, config.target)
+    with Bar(config.method.name, 1, config.steps) as bar:
+        edit = editor(config.method, prior, config.steps, config.seed)
+        return edit([case], lambda values: bar.step({**values, "cases": 1}))[0]
+
+
+def _scores(scorer: Any, config: Any, image: Any, edited: Any) -> Any:
+    from piva.metrics.batch import ScoreInput
+
+    return scorer.score(ScoreInput(src_image=image, edited=edited, src_prompt=config.source, tgt_prompt=config.target))
+
+
+def _write(
+    out: Path, config: Any, key: str, change: str | None, prior: Any, image: Any, output: "EditOutput", scores: Any
+) -> None:
+    import torch
+    from PIL import Image
+
+    from benchmarks.runner import to_pil
+    from piva.metrics import INFO
+    from piva.provenance import collect
+    from piva.records import disk, write_atomically
+
+    record = {
+        "edit_key": key,
+        "config": config.model_dump(mode="json")
+        | {"method": {"name": config.method.name, **config.method.model_dump()}},
+        "resized": change,
+        "prior": {"name": prior.name, "fingerprint": prior.fingerprint},
+        "seconds": output.seconds,
+        "unet_rows": output.unet_rows,
+        "metrics": scores.values,
+        "reasons": scores.reasons,
+        "provenance": collect(str(prior.device)).model_dump(),
+    }
+    panel = to_pil(torch.cat([image, output.image.clamp(0, 1)], dim=-1))
+    scale = max(1, PANEL_HEIGHT // panel.height)
+    panel = panel.resize((panel.width * scale, panel.height * scale), Image.Resampling.NEAREST)
+    with disk(out):
+        to_pil(output.image).save(out / "edited.png")
+        panel.save(out / "panel.png")
+        write_atomically(out / "edit.json", json.dumps(record, indent=2, default=str).encode() + b"\n")
+    for name in ("clip_text", "clip_direction", "lpips", "psnr", "saturation_shift"):
+        if scores.values.get(name) is not None:
+            facts = INFO[name]
+            print(
+                f"{name:<18}{scores.values[name] * facts.display_scale:8.{facts.digits}f} {facts.unit:<3} {facts.about}"
+            )
+    print(f"{out / 'edited.png'}\n{out / 'panel.png'}\n{out / 'edit.json'}")

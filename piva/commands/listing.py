@@ -1,0 +1,41 @@
+"""`piva list [methods|benchmarks|metrics]`: the names there are. Imports no torch."""
+
+from collections.abc import Sequence
+
+from piva.errors import COMPLETE, ConfigError
+from piva.registry import unknown
+
+KINDS = ("methods", "benchmarks", "metrics")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints the kinds asked for, or all."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(f"usage: piva list [{'|'.join(KINDS)}]\n\nThe names that other commands take.")
+        return COMPLETE
+    for kind in arguments:
+        if kind not in KINDS:
+            raise ConfigError(unknown("kind of thing", kind, KINDS))
+    for kind in arguments or KINDS:
+        print(f"{kind}:")
+        for name, about in _rows(kind):
+            print(f"  {name:<28} {about}")
+    return COMPLETE
+
+
+def _rows(kind: str) -> list[tuple[str, str]]:
+    if kind == "methods":
+        from benchmarks.identity_rows import IDENTITY_ROWS
+        from piva.methods import METHODS
+
+        rows = [(name, where.partition(":")[0]) for name, where in METHODS.items()]
+        return rows + [(name, "identity row: stands beside every method") for name in IDENTITY_ROWS]
+    if kind == "benchmarks":
+        from benchmarks import BENCHMARKS
+
+        return [(name, where) for name, where in BENCHMARKS.items()]
+    from piva.metrics import INFO
+
+    arrows = {True: "higher is better", False: "lower is better", None: ""}
+    better = {n: arrows[i.higher_is_better] or f"nearer to {i.best:g} is better" for n, i in INFO.items()}
+    return [(name, f"{info.about} ({better[name]})") for name, info in INFO.items()]

@@ -1,0 +1,71 @@
+"""`piva report [RUNS...]`: tables (Markdown, CSV) and a page with every edit, from what is on the disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from piva.commands.arguments import parse
+from piva.config import Settings, runtime
+from piva.errors import COMPLETE, ConfigError
+
+
+class ReportConfig(Settings):
+    """What `piva report` does."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")] = runtime(())
+    """Folders, or beginnings of keys; all runs below --runs otherwise."""
+
+    runs: Path = runtime(Path("runs"))
+    """Folder that holds all runs."""
+
+    out: Path | None = runtime(None)
+    """Folder to write to; RUNS/report otherwise."""
+
+    metrics: tuple[str, ...] = runtime(())
+    """Columns of the table; the usual ones otherwise."""
+
+    baseline: str | None = runtime(None)
+    """The run that others are compared with; the first DDS run otherwise."""
+
+    full_images: bool = runtime(False)
+    """Also copy images that are larger than a thumbnail at their own size."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes table.md, table.csv and a page for each benchmark; prints the tables and where they are."""
+    config = parse(ReportConfig, "report", arguments, "Tables (Markdown, CSV) and a page with every edit.")
+    from piva.provenance import command_line
+    from piva.records import find_run, write_atomically
+    from reports.documents import baseline, groups, markdown, to_csv
+    from reports.gallery import write_page
+    from reports.reading import load_runs
+    from reports.tables import COLUMNS, check_names, present
+    from reports.terminal import print_table
+
+    runs = load_runs(config.names, config.runs)
+    if not runs:
+        raise ConfigError(f"there is no run below {config.runs}/ yet: piva run pie-toybox --method piva --limit 20")
+    check_names(config.metrics, runs)
+    named = None if config.baseline is None else find_run(config.baseline, config.runs).resolve()
+    out = config.out or config.runs / "report"
+    texts, pages = [], []
+    for title, group in groups(runs).items():
+        names = present(group, config.metrics or COLUMNS)
+        against = baseline(group, named)
+        texts.append(markdown(title, group, names, against, command_line()))
+        folder = out if len(groups(runs)) == 1 else out / _folder(title)
+        pages.append(write_page(folder, title, group, names, command_line(), config.full_images))
+        print_table(title, group, names, against)
+    write_atomically(out / "table.md", "\n".join(texts).encode())
+    write_atomically(out / "table.csv", to_csv(runs, config.metrics or COLUMNS).encode())
+    print(f"\ntables: {out / 'table.md'}, {out / 'table.csv'}")
+    for page in pages:
+        print(f"page: {page}")
+    return COMPLETE
+
+
+def _folder(title: str) -> str:
+    """A title as a folder's name."""
+    return "-".join("".join(char if char.isalnum() or char == "-" else " " for char in title).split())

@@ -1,0 +1,120 @@
+"""`piva run BENCHMARK --method NAME`: one run for each seed; continues what is recorded."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from piva.commands.arguments import parse, take_name, with_method
+from piva.config import RunConfig
+from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED
+from piva.registry import resolve
+
+if TYPE_CHECKING:
+    from benchmarks.plan import Plan
+    from piva.data.pie_bench import Case
+    from piva.records import RunRecord
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every seed's run shares."""
+
+    benchmark: Any
+    config: Any
+    """RunConfig, with `method`."""
+    root: Path
+    cases: "list[Case]"
+    prior: Any
+    scorer: Any
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code: complete, some cases failed, or interrupted."""
+    from benchmarks import BENCHMARKS
+    from benchmarks.identity_rows import IDENTITY_ROWS
+    from piva.methods import METHODS
+
+    name, rest = take_name("benchmark", BENCHMARKS, arguments, "run")
+    kind, rest = with_method(RunConfig, METHODS | IDENTITY_ROWS, rest)
+    config = parse(kind, f"run {name or 'BENCHMARK'}", rest, f"Edit and score the cases of {' or '.join(BENCHMARKS)}.")
+    tools = _prepare(resolve("benchmark", BENCHMARKS, str(name)), config)
+    return max([_run(tools, seed) for seed in config.seeds])
+
+
+def _prepare(benchmark: Any, config: Any) -> Tools:
+    """Everything that can be wrong before any work is found here."""
+    from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
+    from benchmarks.plan import spread
+
+    check_disk(config.out)
+    root = benchmark.locate(config.root, config.split)
+    cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
+    prior = load_prior(config.prior)
+    check_method(config.method, prior)
+    return Tools(benchmark, config, root, cases, prior, load_scorer(str(prior.device)))
+
+
+def _run(tools: Tools, seed: int) -> int:
+    from benchmarks.launch import describe, plan_run, run_path
+
+    config = tools.config
+    record = describe(tools.benchmark, tools.root, config, config.method, tools.prior, tools.scorer, seed)
+    path = run_path(config.out, record)
+    plan = plan_run(path, record, tools.cases, config.batch_size)
+    _announce(tools, path, plan)
+    if config.dry_run:
+        return COMPLETE
+    interrupted = _execute(tools, record, path, plan, seed)
+    return INTERRUPTED if interrupted else conclude(path, plan)
+
+
+def _execute(tools: Tools, record: "RunRecord", path: Path, plan: "Plan", seed: int) -> bool:
+    """Does the work; true if it was interrupted from the keyboard."""
+    from benchmarks.launch import editor, launched
+    from benchmarks.progress import Bar
+    from benchmarks.runner import Job, execute
+    from piva.records import RunFolder
+    from piva.tracking import open_mirror
+
+    config, prior = tools.config, tools.prior
+    with RunFolder(path) as folder:
+        record = launched(record, path, plan.cases, config.batch_size, str(prior.device))
+        folder.write_run(record)
+        if not plan.batches and not plan.rescore:
+            return False
+        edit = editor(config.method, prior, config.steps, seed)
+        mirror = open_mirror(config.tracker)
+        mirror.start(record, path)
+        try:
+            with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
+                execute(Job(folder, record, lambda case: prior.image_size, edit, tools.scorer, (bar, mirror)), plan)
+        except KeyboardInterrupt:
+            print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)
+            return True
+        finally:
+            mirror.finish()
+    return False
+
+
+def _announce(tools: Tools, path: Path, plan: "Plan") -> None:
+    height, width = tools.prior.image_size
+    resized = sum(tuple(case.image_size) != (height, width) for case in plan.cases)
+    parts = [f"{plan.edits} of {len(plan.cases)} cases to edit in {len(plan.batches)} batches"]
+    parts += [f"{len(plan.rescore)} to score again"] if plan.rescore else []
+    parts += [f"{len(plan.done)} done before"] if plan.done else []
+    print(f"{path}: " + ", ".join(parts), file=sys.stderr)
+    if resized:
+        print(f"  {resized} images (and their masks) are resized to the prior's {width}x{height}", file=sys.stderr)
+
+
+def conclude(path: Path, plan: "Plan") -> int:
+    """Says how the cases asked for ended."""
+    from piva.records import read_cases
+
+    records = read_cases(path)
+    counts = Counter(records[case.id].status for case in plan.cases)
+    print(f"{path}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    return COMPLETE if counts["ok"] == len(plan.cases) else SOME_FAILED

@@ -1,0 +1,194 @@
+"""`piva score-folder BENCHMARK --images DIR`: any method's images, scored and recorded as a run of their own."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from piva.commands.arguments import parse, take_name
+from piva.config import Settings, identity, runtime
+from piva.errors import ConfigError
+from piva.registry import resolve
+
+if TYPE_CHECKING:
+    from benchmarks.runner import Edit
+    from piva.data.pie_bench import Case
+    from piva.records import RunRecord
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+class FolderConfig(Settings):
+    """What `piva score-folder` does."""
+
+    images: Path = runtime()
+    """Folder of edited images: <case id>.png (or .jpg, .webp), or laid out as the benchmark's own images are."""
+
+    name: str = identity("folder", pattern="^[A-Za-z0-9][A-Za-z0-9._]*$")
+    """What the row is called in tables."""
+
+    root: Path | None = runtime(None)
+    """Folder of the benchmark's data; pie-toybox writes its own when none is given."""
+
+    split: Literal["dev", "test"] = identity("test")
+    """Split of pie-toybox."""
+
+    resize_source: bool = identity(False)
+    """Score at the size of the edits where it differs from the source's; otherwise that is a case's error."""
+
+    limit: int | None = runtime(None, ge=1)
+    """At most this many cases, spread over the edit types."""
+
+    case: tuple[str, ...] = runtime(())
+    """Only these case ids."""
+
+    type: tuple[str, ...] = runtime(())
+    """Only these edit types, by number or name."""
+
+    device: str = runtime("cpu")
+    """Where the metrics run."""
+
+    out: Path = runtime(Path("runs"))
+    """Folder that holds all runs."""
+
+
+class Folder(Settings):
+    """The settings of a folder's row: all that is known of how its images were made."""
+
+    name: ClassVar[str] = "folder"
+    VERSION: ClassVar[int] = 1
+
+    images: str = runtime()
+    """The folder; the key knows the files themselves."""
+
+    resize_source: bool = identity()
+    """Whether sources were resized to the size of the edits."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code: complete, or some cases failed or had no image."""
+    from benchmarks import BENCHMARKS
+
+    name, rest = take_name("benchmark", BENCHMARKS, arguments, "score-folder")
+    about = f"Score edited images of {' or '.join(BENCHMARKS)}, named by case id."
+    config = parse(FolderConfig, f"score-folder {name or 'BENCHMARK'}", rest, about)
+    benchmark = resolve("benchmark", BENCHMARKS, str(name))
+    if not config.images.is_dir():
+        raise ConfigError(f"--images {config.images} is no folder")
+
+    from benchmarks.launch import check_disk, load_scorer, plan_run
+    from benchmarks.plan import spread
+    from piva.commands.run import conclude
+    from piva.records import RunFolder
+
+    check_disk(config.out)
+    root = benchmark.locate(config.root, config.split)
+    cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
+    scorer = load_scorer(config.device)
+    record = _describe(benchmark, root, config, scorer)
+    path = config.out / record.benchmark / f"{record.method}-{record.edit_key}"
+    plan = plan_run(path, record, cases, batch_size=1)
+    print(f"{path}: {plan.edits} of {len(plan.cases)} images to score", file=sys.stderr)
+    with RunFolder(path) as folder:
+        _execute(folder, record, plan, config, root, scorer)
+    return conclude(path, plan)
+
+
+def find_image(images: Path, case: "Case", annotations: Path) -> Path | None:
+    """The file of a case's edit: `<id>.<suffix>`, or below the same subfolders as the source; None if there is none."""
+    below = case.image_path.relative_to(annotations) if case.image_path.is_relative_to(annotations) else None
+    places = [images / f"{case.id}{suffix}" for suffix in SUFFIXES]
+    if below is not None:
+        places += [images / below, *(images / below.with_suffix(suffix) for suffix in SUFFIXES)]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _execute(folder: Any, record: "RunRecord", plan: Any, config: FolderConfig, root: Path, scorer: Any) -> None:
+    from benchmarks.launch import launched
+    from benchmarks.progress import Bar
+    from benchmarks.runner import Job, execute
+
+    record = launched(record, folder.path, plan.cases, 1, config.device)
+    folder.write_run(record)
+    find = _finder(config.images, root, plan.cases)
+    size = _sizes(find, config.resize_source)
+    with Bar(config.name, max(1, plan.edits + len(plan.rescore)), 1) as bar:
+        execute(Job(folder, record, size, _reader(find), scorer, (bar,)), plan)
+
+
+def _finder(images: Path, root: Path, cases: Sequence["Case"]) -> Callable[[str], Path | None]:
+    found = {case.id: find_image(images, case, root.resolve() / "annotation_images") for case in cases}
+    return found.__getitem__
+
+
+def _sizes(find: Callable[[str], Path | None], resize_source: bool) -> Callable[["Case"], tuple[int, int]]:
+    """Each case's size of scoring: the source's own, or its edit's."""
+    from piva.data.images import image_size
+
+    def size(case: "Case") -> tuple[int, int]:
+        path = find(case.id)
+        return image_size(path) if resize_source and path is not None else case.image_size
+
+    return size
+
+
+def _reader(find: Callable[[str], Path | None]) -> "Edit":
+    """An edit function that reads what someone else edited."""
+    from benchmarks.identity_rows import unedited
+    from benchmarks.runner import Skipped
+    from piva.data.images import read_image
+
+    def edit(inputs: Sequence[Any], on_step: Any) -> list[Any]:
+        outputs = []
+        for case in inputs:
+            path = find(case.case_id)
+            if path is None:
+                raise Skipped(f"no image named {case.case_id} in the folder")
+            image = read_image(path)
+            if image.shape != case.image.shape:
+                sizes = ("x".join(map(str, reversed(shape[1:]))) for shape in (image.shape, case.image.shape))
+                raise ValueError(
+                    "the edit is {}, its source {}; --resize-source scores at the edit's size".format(*sizes)
+                )
+            outputs.append(unedited(case.case_id, image))
+        return outputs
+
+    return edit
+
+
+def _describe(benchmark: Any, root: Path, config: FolderConfig, scorer: Any) -> "RunRecord":
+    """The run's record; its key covers every file that belongs to a case, whichever are asked for."""
+    from piva.keys import digest, edit_key, file_hash, score_key
+    from piva.records import RunRecord
+
+    split = config.split if benchmark.splits else None
+    method = Folder(images=str(config.images.resolve()), resize_source=config.resize_source)
+    cases = benchmark.cases(root)
+    find = _finder(config.images, root, cases)
+    files = {case.id: file_hash(path) for case in cases if (path := find(case.id)) is not None}
+    if not files:
+        raise ConfigError(f"--images {config.images} has no image named by a case id, such as {cases[0].id}.png")
+    key = edit_key(
+        benchmark={"name": benchmark.name, "version": benchmark.version(), "split": split, "files": digest(files)},
+        method=config.name,
+        method_version=Folder.VERSION,
+        settings=method,
+        prior="none",
+        steps=0,
+        seed=0,
+    )
+    return RunRecord(
+        edit_key=key,
+        score_key=score_key(key, scorer.spec),
+        benchmark=benchmark.name,
+        benchmark_version=benchmark.version(),
+        split=split,
+        root=str(root.resolve()),
+        method=config.name,
+        method_version=Folder.VERSION,
+        settings=method.model_dump(mode="json"),
+        prior={"name": "none", "fingerprint": "none"},
+        steps=0,
+        seed=0,
+        metrics=dict(scorer.spec),
+    )

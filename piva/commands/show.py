@@ -1,0 +1,70 @@
+"""`piva show RUN`: one run's settings, scores with intervals, and failures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from piva.commands.arguments import parse
+from piva.config import Settings, runtime
+from piva.errors import COMPLETE
+
+if TYPE_CHECKING:
+    from reports.reading import Run
+
+FAILURES_SHOWN = 10
+
+
+class ShowConfig(Settings):
+    """What `piva show` does."""
+
+    run: Annotated[str, tyro.conf.Positional] = runtime()
+    """A run's folder, or the beginning of its key."""
+
+    runs: Path = runtime(Path("runs"))
+    """Folder that holds all runs."""
+
+    failures: bool = runtime(False)
+    """Also print the traceback of every failed case."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints the run."""
+    config = parse(ShowConfig, "show", arguments, "One run: settings, scores with intervals, failures.")
+    from rich.console import Console
+    from rich.table import Table
+
+    from reports.documents import how_made
+    from reports.reading import COSTS, info, load_runs
+    from reports.tables import present, rows, shown
+
+    run = load_runs([config.run], config.runs)[0]
+    console = Console(highlight=False)
+    print(f"{run.path}\n{run.record.method} on {run.record.benchmark}, settings {run.record.settings}")
+    for sentence in how_made(run.record) if run.record.launches else []:
+        print(f"  {sentence}")
+    names = present([run], [*run.record.metrics, *COSTS])
+    row = rows([run], names)[0]
+    table = Table("", "mean", "95 % interval", "n", "missing", "", box=None)
+    for name in names:
+        interval = row.cells[name]
+        bounds = "" if interval.low is None else f"{shown(name, interval.low)} to {shown(name, interval.high)}"
+        facts = info(name)
+        scale = facts.unit or ("" if facts.display_scale == 1 else f"×{facts.display_scale:g}")
+        mean = f"{shown(name, interval.mean)} {scale}"
+        table.add_row(name, mean, bounds, str(interval.n), str(interval.missing or ""), facts.about)
+    console.print(table)
+    print(f"{len(run.ok)} of {len(run.planned)} cases scored" + "".join(f"; {mark}" for mark in row.marks))
+    _print_failures(run, config.failures)
+    return COMPLETE
+
+
+def _print_failures(run: "Run", tracebacks: bool) -> None:
+    failed = [case for case in run.cases.values() if case.status != "ok"]
+    for case in failed if tracebacks else failed[:FAILURES_SHOWN]:
+        print(f"{case.case_id}: {case.status} at {case.stage}: {case.error}")
+        if tracebacks:
+            print(case.traceback)
+    if len(failed) > FAILURES_SHOWN and not tracebacks:
+        print(f"... and {len(failed) - FAILURES_SHOWN} more (--failures shows all)")

@@ -1,0 +1,138 @@
+"""Tables as documents: Markdown with a footer that says how each number was made, and CSV with raw values."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from piva.data.pie_bench import EDIT_TYPES
+from piva.records import RunRecord
+from piva.stats import bootstrap_mean
+from reports.reading import Run, labels, long_table
+from reports.tables import SEED, Difference, Row, cell, differences, head, rows
+
+CSV_COLUMNS = ["benchmark", "split", "run", "edit_key", "type", "metric"]
+CSV_COLUMNS += ["metric_id", "mean", "low", "high", "n", "missing"]
+
+
+def groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs that may stand in one table: those of one benchmark, version and split."""
+    result: dict[str, list[Run]] = {}
+    for run in runs:
+        record = run.record
+        split = f", {record.split} split" if record.split else ""
+        result.setdefault(f"{record.benchmark} (version {record.benchmark_version}{split})", []).append(run)
+    return result
+
+
+def baseline(runs: Sequence[Run], named: Path | None = None) -> Run | None:
+    """What others are compared with: the run in the folder named if it is one of these, else the first DDS run."""
+    if named is not None:
+        return next((run for run in runs if run.path.resolve() == named), None)
+    return next((run for run in runs if run.record.method == "dds"), None)
+
+
+def markdown(title: str, runs: Sequence[Run], names: Sequence[str], against: Run | None, command: str) -> str:
+    """One benchmark's tables and their footer."""
+    lines = rows(runs, names)
+    parts = [f"## {title}", "", *_main_table(lines, names), ""]
+    if against is not None:
+        label = dict(zip((run.path for run in runs), labels(runs), strict=True))[against.path]
+        found = differences(runs, against, names)
+        if found:
+            parts += ["", f"Paired differences: each run minus `{label}`, on the cases both have.", ""]
+            parts += [*_difference_table(found, names), ""]
+    parts += ["", *_footer(lines, names, command)]
+    return "\n".join(parts) + "\n"
+
+
+def to_csv(runs: Sequence[Run], names: Sequence[str]) -> str:
+    """Raw means and intervals for each run, metric and edit type ("all" first)."""
+    file = StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    table = long_table(runs).filter(pl.col("status") == "ok").sort("case_id")
+    for index, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
+        own = table.filter(pl.col("run") == index)
+        types = ["all", *sorted(set(own.get_column("type_id").to_list()))]
+        for type_id in types:
+            group = own if type_id == "all" else own.filter(pl.col("type_id") == type_id)
+            for name in names:
+                values = group.filter(pl.col("name") == name).get_column("value").to_list()
+                interval = bootstrap_mean(values, SEED)
+                record = run.record
+                kind = type_id if type_id == "all" else f"{type_id} {EDIT_TYPES.get(type_id, '')}".strip()
+                what = [record.benchmark, record.split or "", label, record.edit_key, kind]
+                numbers = [interval.mean, interval.low, interval.high, interval.n, interval.missing]
+                writer.writerow([*what, name, record.metrics.get(name, ""), *numbers])
+    return file.getvalue()
+
+
+def how_made(record: RunRecord) -> list[str]:
+    """Sentences on one run: keys, versions, command, code, machine."""
+    launch = record.launches[-1]
+    made = launch.provenance
+    commit = "no git checkout" if made.git_commit is None else made.git_commit[:12]
+    commit += " (dirty)" if made.git_dirty else ""
+    packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
+    return [
+        f"edit_key {record.edit_key}, score_key {record.score_key}, method version {record.method_version}, "
+        f"{record.steps} steps, seed {record.seed}, prior {record.prior['name']} ({record.prior['fingerprint']})",
+        f"command: {made.command}",
+        f"piva {made.piva_version}, commit {commit}, {made.device}, {made.cpu}, {made.threads} threads, "
+        f"Python {made.python}, {packages}",
+    ]
+
+
+def _main_table(lines: Sequence[Row], names: Sequence[str]) -> list[str]:
+    body = []
+    for row in lines:
+        ended = f"{len(row.run.ok)}/{len(row.run.planned)}"
+        counts = {"failed": row.failed, "skipped": row.skipped, "not done": row.unfinished}
+        ended += "".join(f", {count} {what}" for what, count in counts.items() if count > 0)
+        mark = f" [{lines.index(row) + 1}]" if row.marks else ""
+        body.append([f"{row.label}{mark}", ended, *(cell(name, row.cells[name]) for name in names)])
+    return _table(["run", "cases", *(head(name) for name in names)], body)
+
+
+def _difference_table(found: Sequence[Difference], names: Sequence[str]) -> list[str]:
+    body = []
+    for difference in found:
+        cells = []
+        for name in names:
+            pair = difference.cells[name]
+            wins = f", {pair.wins} better {pair.ties} equal {pair.losses} worse" if pair.n else ""
+            cells.append(cell(name, pair, signed=True) + wins)
+        body.append([difference.label, *cells])
+    return _table(["run", *(head(name) for name in names)], body)
+
+
+def _table(titles: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    return lines + ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in body]
+
+
+def _footer(lines: Sequence[Row], names: Sequence[str], command: str) -> list[str]:
+    parts = [
+        "Cells: mean [95 % bootstrap interval over cases] n. `×` is a factor of display; CSV holds raw values.",
+        f"Made by `{command}`.",
+        "",
+    ]
+    for number, row in enumerate(lines, start=1):
+        if row.marks:
+            parts.append(f"- [{number}] {row.label}: " + "; ".join(row.marks))
+    parts += ["", "<details><summary>How each row was made</summary>", ""]
+    for row in lines:
+        sentences = how_made(row.run.record)
+        parts += [f"- **{row.label}**: " + "; ".join(_code(sentence) for sentence in sentences)]
+    ids: dict[str, Any] = {name: id_ for row in lines for name, id_ in row.run.record.metrics.items() if name in names}
+    parts += ["", *(f"- {name}: `{id_}`" for name, id_ in ids.items()), "", "</details>"]
+    return parts
+
+
+def _code(sentence: str) -> str:
+    prefix = "command: "
+    return f"{prefix}`{sentence.removeprefix(prefix)}`" if sentence.startswith(prefix) else sentence
