@@ -21,6 +21,7 @@ from piva.data.images import ImageFileError, read_image, resize_image
 from piva.data.masks import decode_mask, encode_mask, resize_mask
 from piva.data.pie_bench_checks import Entry, check_entry, check_files, check_labels, read_json
 from piva.errors import ConfigError, PreflightError
+from piva.registry import unknown
 
 __all__ = [
     "EDIT_TYPES",
@@ -56,7 +57,7 @@ class DataError(PreflightError):
     def __init__(self, root: Path, problems: Collection[str]) -> None:
         self.problems = tuple(problems)
         things = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__(f"{root}: {things}\n" + "\n".join(f"  {problem}" for problem in self.problems))
+        super().__init__("\n  ".join([f"{root}: {things}", *self.problems]))
 
 
 class SelectionError(ConfigError):
@@ -186,9 +187,7 @@ def _type_id(name: str) -> str:
         return name
     if name in by_name:
         return by_name[name]
-    near = difflib.get_close_matches(name, by_name, n=1)
-    known = "known: " + ", ".join(f"{type_id} {known}" for type_id, known in EDIT_TYPES.items())
-    raise SelectionError(f"no edit type {name!r}; {f'did you mean {near[0]}?' if near else known}")
+    raise SelectionError(unknown("edit type", name, by_name))
 
 
 def _cases(

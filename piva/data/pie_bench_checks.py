@@ -22,7 +22,7 @@ TEXT_KEYS = (
     "editing_type_id",
     "blended_word",
 )
-"""In the order of Entry's fields."""
+"""In the order of Entry's fields, which end with the mask."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def check_entry(id_: str, fields: Any, edit_types: Collection[str]) -> tuple[Ent
         wrong += _mask_problems(fields["mask"])
     if wrong:
         return None, wrong
-    texts = (fields[key] for key in TEXT_KEYS)
-    return Entry(*texts, tuple(fields["mask"])), []
+    image_path, src, tgt, instruction, type_id, blended_word = (fields[key] for key in TEXT_KEYS)
+    return Entry(image_path, src, tgt, instruction, type_id, blended_word, tuple(fields["mask"])), []
 
 
 def check_files(root: Path, image_path: str) -> tuple[Files | None, list[str]]:

@@ -84,8 +84,8 @@ def test_selection_by_type_number_type_name_and_id(root):
     ("selection", "sentence"),
     [
         ({"ids": ["821000000002"]}, "near: 821000000001"),
-        ({"types": ["change-backgroud"]}, "did you mean change-background"),
-        ({"types": ["zzz"]}, "9 change-style"),
+        ({"types": ["change-backgroud"]}, "did you mean 'change-background'"),
+        ({"types": ["zzz"]}, "choose from add-object, change-background"),
         ({"types": ["5"]}, "no case is left"),
         ({"types": ["0"], "ids": [IDS[1]]}, "no case is left"),
     ],
