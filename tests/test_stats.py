@@ -1,0 +1,133 @@
+"""Bootstrap intervals: closed forms, a slow twin, determinism, and what happens with few or missing values."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from piva import stats
+from piva.stats import Interval, bootstrap_mean, paired_difference
+
+
+def test_the_interval_of_a_normal_sample_is_the_textbook_one():
+    values = np.random.default_rng(0).normal(3.0, 2.0, 400)
+    interval = bootstrap_mean(values.tolist(), seed=1)
+    half = 1.96 * values.std() / 20
+    assert interval.mean == pytest.approx(values.mean(), abs=1e-12)
+    assert interval.low == pytest.approx(values.mean() - half, abs=0.02)
+    assert interval.high == pytest.approx(values.mean() + half, abs=0.02)
+
+
+def test_two_values_have_the_known_resampling_law():
+    # Means of resamples of {0, 1}: 0, .5, 1 with probability 1/4, 1/2, 1/4.
+    assert bootstrap_mean([0.0, 1.0]) == Interval(0.5, 0.0, 1.0, 2)
+    assert bootstrap_mean([0.0, 1.0], level=0.4) == Interval(0.5, 0.5, 0.5, 2)
+
+
+def test_a_slow_twin_agrees():
+    values = [0.2, 1.5, -0.3, 0.9, 4.0, 0.0, 2.2]
+    draw = random.Random(5)
+    means = sorted(sum(draw.choice(values) for _ in values) / len(values) for _ in range(20_000))
+    interval = bootstrap_mean(values, seed=3, resamples=20_000)
+    assert interval.low == pytest.approx(means[500], abs=0.05)
+    assert interval.high == pytest.approx(means[19_500], abs=0.05)
+
+
+def test_the_interval_covers_the_mean_about_as_often_as_it_says():
+    draws = np.random.default_rng(7).normal(0.0, 1.0, (400, 40))
+    intervals = [bootstrap_mean(row.tolist(), seed=k, resamples=500) for k, row in enumerate(draws)]
+    share = np.mean([i.low <= 0 <= i.high for i in intervals])
+    assert 0.90 <= share <= 0.98  # the percentile interval is a little short at n = 40
+
+
+def test_missing_values_are_dropped_and_counted():
+    with_holes = bootstrap_mean([1.0, None, 3.0, None, 8.0], seed=2)
+    without = bootstrap_mean([1.0, 3.0, 8.0], seed=2)
+    assert (with_holes.n, with_holes.missing, without.missing) == (3, 2, 0)
+    assert (with_holes.mean, with_holes.low, with_holes.high) == (without.mean, without.low, without.high)
+
+
+def test_too_few_values_have_no_interval():
+    assert bootstrap_mean([]) == Interval(None, None, None, 0)
+    assert bootstrap_mean([None, None]) == Interval(None, None, None, 0, 2)
+    assert bootstrap_mean([4.0, None]) == Interval(4.0, None, None, 1, 1)
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    interval = bootstrap_mean([0.1] * 30)
+    assert interval.mean == pytest.approx(0.1)
+    assert interval.low == pytest.approx(0.1)
+    assert interval.high == pytest.approx(0.1)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
+    values = np.random.default_rng(1).normal(size=50).tolist()
+    assert bootstrap_mean(values, seed=4) == bootstrap_mean(values, seed=4)
+    assert bootstrap_mean(values, seed=4) != bootstrap_mean(values, seed=5)
+
+
+def test_resampling_in_blocks_changes_nothing(monkeypatch):
+    values = np.random.default_rng(1).normal(size=50).tolist()
+    whole = bootstrap_mean(values, seed=4)
+    monkeypatch.setattr(stats, "_DRAWS_AT_ONCE", 999)
+    assert bootstrap_mean(values, seed=4) == whole
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_value_that_is_not_finite_is_an_error(bad):
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        bootstrap_mean([1.0, bad])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(-3, 3), st.floats(0.1, 3))
+def test_shifting_and_scaling_the_values_shifts_and_scales_the_interval(values, shift, scale):
+    plain = bootstrap_mean(values, resamples=200)
+    moved = bootstrap_mean([scale * value + shift for value in values], resamples=200)
+    for a, b in ((plain.mean, moved.mean), (plain.low, moved.low), (plain.high, moved.high)):
+        assert b == pytest.approx(scale * a + shift, abs=1e-9, rel=1e-9)
+    assert plain.low <= plain.mean + 1e-9
+    assert plain.mean <= plain.high + 1e-9
+
+
+def test_paired_differences_by_hand():
+    a = [1.0, 2.0, 3.0, 4.0, None, 6.0]
+    b = [0.0, 2.0, 5.0, 3.0, 9.0, None]
+    result = paired_difference(a, b)
+    assert (result.mean, result.n, result.missing) == (0.0, 4, 2)
+    assert (result.wins, result.ties, result.losses) == (2, 1, 1)
+    lower = paired_difference(a, b, higher_is_better=False)
+    assert (lower.wins, lower.ties, lower.losses) == (1, 1, 2)
+    assert (lower.mean, lower.low, lower.high) == (result.mean, result.low, result.high)
+
+
+def test_a_paired_difference_is_the_interval_of_the_differences():
+    draw = np.random.default_rng(9)
+    a, b = draw.normal(size=40), draw.normal(size=40)
+    pair, plain = paired_difference(a.tolist(), b.tolist(), seed=6), bootstrap_mean((a - b).tolist(), seed=6)
+    assert (pair.mean, pair.low, pair.high) == (plain.mean, plain.low, plain.high)
+    back = paired_difference(b.tolist(), a.tolist(), seed=6)
+    assert (back.mean, back.wins, back.losses) == (-pair.mean, pair.losses, pair.wins)
+    assert (back.low, back.high) == pytest.approx((-pair.high, -pair.low))
+
+
+def test_pairing_removes_what_the_cases_have_in_common():
+    difficulty = np.random.default_rng(3).normal(0, 10, 60)
+    a, b = (difficulty + 1).tolist(), difficulty.tolist()
+    pair = paired_difference(a, b)
+    assert (pair.low, pair.high) == pytest.approx((1.0, 1.0))
+    assert pair.wins == 60
+    assert bootstrap_mean(a).high - bootstrap_mean(a).low > 3
+
+
+def test_runs_over_different_numbers_of_cases_are_not_paired():
+    with pytest.raises(ValueError, match="zip"):
+        paired_difference([1.0, 2.0], [1.0])
+
+
+def test_no_pair_at_all():
+    result = paired_difference([None, 1.0], [1.0, None])
+    assert (result.mean, result.low, result.n, result.missing) == (None, None, 0, 2)
+    assert (result.wins, result.ties, result.losses) == (0, 0, 0)
