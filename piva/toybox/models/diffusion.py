@@ -123,6 +123,14 @@ def cached_latents(vae: AutoencoderKL, vae_folder: Path, data: Captioned, folder
     return load_file(path)["latents"]
 
 
+def snr_weight(abar_t: Tensor, gamma: float | None) -> Tensor:
+    """w(t) [B] = min(snr, gamma) / snr of abar_t [B] with snr = abar / (1 - abar); all ones without a gamma."""
+    if gamma is None:
+        return torch.ones_like(abar_t)
+    snr = abar_t / (1 - abar_t)
+    return snr.clamp(max=gamma) / snr
+
+
 def build(settings: DiffusionSettings, tokenizer: CLIPTokenizer) -> TextAndUNet:
     """The untrained model of a recipe, the same for the same seed; leaves the global generator as it was."""
     with torch.random.fork_rng(devices=[]):
@@ -159,9 +167,8 @@ def train(settings: DiffusionSettings, folder: Path, data: Captioned, vae_folder
         x_t = abar_t.sqrt() * x_0 + (1 - abar_t).sqrt() * eps
         eps_hat = model(x_t.to(device), t.to(device), c.to(device)).float()
         error = (eps_hat - eps.to(device)).square().mean(dim=(1, 2, 3))  # [B]
-        snr = abar[t] / (1 - abar[t])
-        w = torch.ones_like(snr) if settings.min_snr is None else snr.clamp(max=settings.min_snr) / snr
-        return (w.to(device) * error).mean(), {"mse": error.mean().item()}
+        w = snr_weight(abar[t], settings.min_snr).to(device)
+        return (w * error).mean(), {"mse": error.mean().item()}
 
     model.load_state_dict(fit("diffusion", model, batch_loss, settings, folder))
     return export(model, vae, tokenizer, folder / "export")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
 
+from piva.errors import BAD_CONFIGURATION
 from piva.registry import resolve
 
 RECIPES: dict[str, str] = {
@@ -33,9 +34,15 @@ class Where:
     vae: Path | None = None
     """Autoencoder the diffusion model is trained on; FOLDER/vae/export by default."""
 
+    install: bool = False
+    """Copies the weights into the package when the training is done, with a record of the recipe."""
+
 
 def train_command(name: str, where: Where, settings: Any) -> Path:
-    """Trains the recipe `name` and returns the folder with its weights, FOLDER/<name>/export."""
+    """Trains the recipe `name` and returns the folder with its weights: FOLDER/<name>/export, or the package's."""
+    from piva.toybox.models import weights
+    from piva.toybox.models.install import install, machine_name
+    from piva.toybox.models.training import pick_device
     from piva.toybox.training_set import load_or_render
 
     data = load_or_render(where.data or where.folder / "data", "train", where.scenes)
@@ -43,7 +50,10 @@ def train_command(name: str, where: Where, settings: Any) -> Path:
     recipe = resolve("recipe", {name: f"{module}:train"}, name)
     extra = {"vae_folder": where.vae or where.folder / "vae" / "export"} if name == "diffusion" else {}
     export: Path = recipe(settings, where.folder / name, data, **extra)
-    return export
+    if not where.install:
+        return export
+    machine = machine_name(pick_device(settings.device))
+    return install(name, where.folder / name, weights.root(), where.scenes, machine)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,11 +62,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0].startswith("-"):
-        sys.exit(f"usage: python -m piva.toybox.models.train {{{','.join(RECIPES)}}} --folder DIR [options]")
+        print(f"usage: piva toybox train {{{','.join(RECIPES)}}} --folder DIR [options]")
+        sys.exit(0 if arguments else BAD_CONFIGURATION)
     settings_type = resolve("recipe", RECIPES, arguments[0])
     options = make_dataclass("Options", [("where", Where), ("settings", settings_type, settings_type())])
-    parsed = tyro.cli(options, args=arguments[1:], config=(tyro.conf.OmitArgPrefixes,), prog=f"train {arguments[0]}")
-    print(train_command(arguments[0], parsed.where, parsed.settings))
+    parsed = tyro.cli(
+        options, args=arguments[1:], config=(tyro.conf.OmitArgPrefixes,), prog=f"piva toybox train {arguments[0]}"
+    )
+    print(train_command(name, parsed.where, parsed.settings))
 
 
 if __name__ == "__main__":

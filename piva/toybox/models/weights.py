@@ -10,13 +10,18 @@ class MissingWeights(PreflightError, FileNotFoundError):
     """A model's weights are not there."""
 
 
+def root() -> Path:
+    """Where all weights are."""
+    return Path(str(files("piva.toybox"))) / "weights"
+
+
 def folder(name: str) -> Path:
     """Folder with the weights of `diffusion`, `clip`, `perceptual` or `judge`.
 
     Raises:
         MissingWeights: it is not there, or empty.
     """
-    path = Path(str(files("piva.toybox"))) / "weights" / name
+    path = root() / name
     if not path.is_dir() or not any(path.iterdir()):
         raise MissingWeights(f"no Toybox weights in {path}: train them with `piva toybox train {name}`")
     return path

@@ -1,0 +1,111 @@
+"""Model cards: a README.md beside each model's weights, with the numbers that were measured."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+MEASURED: dict[str, tuple[str, ...]] = {
+    "diffusion": ("vae", "samples"),
+    "clip": ("clip",),
+    "perceptual": ("perceptual",),
+    "judge": ("judge",),
+}
+"""Weights folder -> the measurements that its card shows."""
+
+ABOUT: dict[str, str] = {
+    "diffusion": """\
+A Stable Diffusion pipeline of the Toybox world: `diffusers.StableDiffusionPipeline.from_pretrained(FOLDER)` loads it.
+Autoencoder 64x64x3 -> 16x16x4, CLIP text encoder with a vocabulary of its own, UNet with cross-attention on its two
+inner levels, Stable Diffusion's betas, epsilon prediction.""",
+    "clip": """\
+An open_clip model of the Toybox world: `open_clip.create_model("local-dir:FOLDER")` loads it. Trained contrastively,
+independent of the diffusion model's text encoder. Pictures are normalised with mean 0.5 and standard deviation 0.5.""",
+    "perceptual": """\
+`lpips-toybox`: the trunk (SqueezeNet 1.1) of the `lpips` package, trained to classify the attributes and the view of
+Toybox renders. Every channel of every layer has weight 1: no human judgments went into it, and its values can't be
+compared with those of the published LPIPS networks.""",
+    "judge": """\
+A small residual network that reads every attribute of a Toybox scene off a picture, trained on distorted renders. It
+judges samples and edits.""",
+}
+
+LIMITS: dict[str, str] = {
+    "diffusion": """\
+It knows the Toybox world and nothing else: unknown words fall into pieces that mean nothing to it. Fine patterns and
+the second, small object are its weak points. Outside 64x64 pixels it was not trained.""",
+    "clip": """\
+It compares Toybox pictures with Toybox captions; its cosines say nothing about photographs, and their scale is not
+that of OpenAI's models.""",
+    "perceptual": """\
+The gate below is all that is known of it: it orders growing distortions of Toybox pictures. It was not compared with
+people's judgments.""",
+    "judge": """\
+It always answers: a picture that shows no Toybox scene gets attributes too. The snowman's front is ambiguous close to
+90 degrees, and an answer for a picture of another size than 64x64 is refused.""",
+}
+
+
+def write(root: Path, quality: dict[str, Any]) -> None:
+    """Writes root/<model>/README.md for every model that is there."""
+    for name, sections in MEASURED.items():
+        if (root / name).is_dir():
+            measured = {section: quality[section] for section in sections if section in quality}
+            text = card(name, measured, read_recipes(root / name))
+            (root / name / "README.md").write_text(text, encoding="utf-8")
+
+
+def read_recipes(folder: Path) -> list[dict[str, Any]]:
+    """The recipe.json files of a weights folder and of the folders in it."""
+    paths = sorted([*folder.glob("recipe.json"), *folder.glob("*/recipe.json")])
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def card(name: str, measured: dict[str, Any], recipes: list[dict[str, Any]]) -> str:
+    """The text of one model card."""
+    parts = [f"# Toybox {name}", ABOUT[name], "## Data", _data(recipes), "## Recipe"]
+    parts += [_recipe(recipe) for recipe in recipes] or ["Not recorded."]
+    parts += ["## Measured quality", _quality(measured), "## Limits", LIMITS[name]]
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(recipes: list[dict[str, Any]]) -> str:
+    from piva.toybox.vocabulary import HELD_OUT_PAIRS
+
+    counts = " and ".join(sorted({f"{recipe['scenes']:,}" for recipe in recipes})) or "An unrecorded number of"
+    pairs = ", ".join(sorted(f"{color} {shape}" for color, shape in HELD_OUT_PAIRS))
+    return (
+        f"{counts} renders of the training split of the Toybox world (seeds from 0), drawn by this package, with its\n"
+        f"captions. No other data. No training scene shows a subject that is a {pairs}."
+    )
+
+
+def _recipe(recipe: dict[str, Any]) -> str:
+    module = f"piva/toybox/models/{recipe['name']}.py"
+    minutes = f", {recipe['minutes']:.0f} minutes on {recipe['machine']}" if "minutes" in recipe else ""
+    rows = "\n".join(f"| {key} | {value} |" for key, value in recipe["settings"].items())
+    return f"`{recipe['command']}` ({module}{minutes}):\n\n| setting | value |\n|---|---|\n{rows}"
+
+
+def _quality(measured: dict[str, Any]) -> str:
+    from piva.toybox.models.measure import GOALS, verdict
+
+    if not measured:
+        return "Not measured yet: run `piva toybox measure`."
+    split = next(iter(measured.values()))["split"]
+    lines = [f"By `piva toybox measure`, on held-out scenes ({split} split).", "", "| number | value | goal |"]
+    lines += ["|---|---|---|"]
+    for key, value in flatten(measured).items():
+        goal = GOALS.get(key)
+        lines.append(f"| {key} | {value:.4g} | {f'>= {goal[0]:g}: {verdict(value, goal[0])}' if goal else ''} |")
+    return "\n".join(lines)
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    """Numbers of a nested dict under dotted names; anything else is left out."""
+    found: dict[str, float] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            found |= flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float):
+            found[prefix + key] = value
+    return found
