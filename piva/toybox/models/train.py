@@ -66,9 +66,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(0 if arguments else BAD_CONFIGURATION)
     settings_type = resolve("recipe", RECIPES, arguments[0])
     options = make_dataclass("Options", [("where", Where), ("settings", settings_type, settings_type())])
-    parsed = tyro.cli(
-        options, args=arguments[1:], config=(tyro.conf.OmitArgPrefixes,), prog=f"piva toybox train {arguments[0]}"
-    )
+    name, *flags = arguments
+    parsed = tyro.cli(options, args=flags, config=(tyro.conf.OmitArgPrefixes,), prog=f"piva toybox train {name}")
     print(train_command(name, parsed.where, parsed.settings))
 
 
