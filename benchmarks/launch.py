@@ -3,48 +3,50 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.pie_bench import Benchmark, cache_folder
 from benchmarks.plan import Plan, compose
 from benchmarks.runner import Edit, OnStep
-from piva.config import PriorConfig, RunConfig, Settings
+from piva.config import PriorConfig, RunConfig
 from piva.data.pie_bench import Case
 from piva.editing import EditInput, EditOutput, edit_batch
 from piva.errors import PreflightError
 from piva.keys import edit_key, score_key
-from piva.methods import METHODS
-from piva.metrics.scorer import Scorer
-from piva.priors.stable_diffusion import StableDiffusionPrior
 from piva.provenance import collect
 from piva.records import Launch, RunRecord, now, read_cases, read_run
 from piva.schedule import check_range
 
-ROWS: dict[str, str] = METHODS | IDENTITY_ROWS
-"""Everything that `--method` takes: the methods and the identity rows."""
+if TYPE_CHECKING:
+    from piva.metrics.scorer import Scorer
+    from piva.priors.stable_diffusion import StableDiffusionPrior
 
 FREE_BYTES = 100 * 2**20
 
 
-def load_prior(config: PriorConfig) -> StableDiffusionPrior:
+def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
     """The prior that the settings name.
 
     Raises:
         PreflightError: its weights are missing, or cannot be used on the device.
     """
+    from piva.priors.stable_diffusion import StableDiffusionPrior
+
     try:
         return StableDiffusionPrior.from_config(config)
     except (OSError, ValueError, RuntimeError) as problem:
         raise PreflightError(f"cannot load the prior {config.model!r}: {problem}") from problem
 
 
-def load_scorer(device: str) -> Scorer:
+def load_scorer(device: str) -> "Scorer":
     """Every metric whose weights are there.
 
     Raises:
         PreflightError: the weights that are there cannot be read.
     """
+    from piva.metrics.scorer import Scorer
+
     try:
         return Scorer.toybox(device)
     except (OSError, ValueError, RuntimeError) as problem:
@@ -135,18 +137,3 @@ def check_disk(out: Path) -> None:
         raise PreflightError(f"cannot write to {out}: {problem}") from problem
     if free < FREE_BYTES:
         raise PreflightError(f"{out} has {free / 2**20:.0f} MB left; free some room, or give another folder with --out")
-
-
-def settings_changed(settings: Settings) -> dict[str, Any]:
-    """The settings that differ from their defaults, flat with dotted names."""
-    return _changed(settings.model_dump(mode="json"), type(settings)().model_dump(mode="json"))
-
-
-def _changed(values: dict[str, Any], defaults: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    changed: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            changed |= _changed(value, defaults[name], f"{prefix}{name}.")
-        elif value != defaults[name]:
-            changed[prefix + name] = value
-    return changed

@@ -88,9 +88,6 @@ class PriorConfig(Settings):
     """Compile the UNet: slow to start, faster in long runs on a GPU."""
 
     allow_download: bool = runtime(False)
-    """Fetch a hub model that is not on this machine yet."""
-
-    allow_download: bool = runtime(False)
     """Fetch a hub model that is not on this machine; otherwise nothing touches the network."""
 
 

@@ -156,7 +156,8 @@ def wandb_mode() -> str:
         return "online"
     host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
     try:
-        return "online" if netrc.netrc().authenticators(host) else "offline"
+        file = os.environ.get("NETRC", str(Path.home() / ".netrc"))
+        return "online" if netrc.netrc(file).authenticators(host) else "offline"
     except (OSError, netrc.NetrcParseError):
         return "offline"
 

@@ -19,6 +19,9 @@ PANEL_HEIGHT = 384
 """A panel of a smaller picture is enlarged to about this, with hard pixels."""
 
 
+PRINTED = ("clip_text", "clip_direction", "lpips", "psnr", "saturation_shift")
+
+
 class EditConfig(Settings):
     """What `piva edit` does."""
 
@@ -77,8 +80,12 @@ def main(arguments: Sequence[str]) -> int:
     output = _edit(config, prior, image)
     if output.error:
         raise PreflightError(f"the edit failed: {output.error}; try a smaller --method.step-size or --method.guidance")
-    scores = _scores(load_scorer(str(prior.device)), config, image, to_eight_bits(output.image))
-    _write(out, config, key, change, prior, image, output, scores)
+    edited = to_eight_bits(output.image)
+    _write_images(out, image, edited)
+    scores = _scores(load_scorer(str(prior.device)), config, image, edited)
+    _write_record(out, config, key, change, prior, output, scores)
+    _print_scores(scores.values)
+    print(f"{out / 'edited.png'}\n{out / 'panel.png'}\n{out / 'edit.json'}")
     return COMPLETE
 
 
@@ -116,21 +123,31 @@ def _scores(scorer: Any, config: Any, image: Any, edited: Any) -> Any:
     return scorer.score(ScoreInput(src_image=image, edited=edited, src_prompt=config.source, tgt_prompt=config.target))
 
 
-def _write(
-    out: Path, config: Any, key: str, change: str | None, prior: Any, image: Any, output: "EditOutput", scores: Any
-) -> None:
+def _write_images(out: Path, image: Any, edited: Any) -> None:
     import torch
     from PIL import Image
 
     from benchmarks.runner import to_pil
-    from piva.metrics import INFO
+    from piva.records import disk
+
+    panel = to_pil(torch.cat([image, edited], dim=-1))  # [3, H, 2W]
+    scale = max(1, PANEL_HEIGHT // panel.height)
+    panel = panel.resize((panel.width * scale, panel.height * scale), Image.Resampling.NEAREST)
+    with disk(out):
+        to_pil(edited).save(out / "edited.png")
+        panel.save(out / "panel.png")
+
+
+def _write_record(
+    out: Path, config: Any, key: str, change: str | None, prior: Any, output: "EditOutput", scores: Any
+) -> None:
     from piva.provenance import collect
     from piva.records import disk, write_atomically
 
     record = {
         "edit_key": key,
-        "config": config.model_dump(mode="json")
-        | {"method": {"name": config.method.name, **config.method.model_dump()}},
+        "method": config.method.name,
+        "config": config.model_dump(mode="json"),
         "resized": change,
         "prior": {"name": prior.name, "fingerprint": prior.fingerprint},
         "seconds": output.seconds,
@@ -139,17 +156,15 @@ def _write(
         "reasons": scores.reasons,
         "provenance": collect(str(prior.device)).model_dump(),
     }
-    panel = to_pil(torch.cat([image, output.image.clamp(0, 1)], dim=-1))
-    scale = max(1, PANEL_HEIGHT // panel.height)
-    panel = panel.resize((panel.width * scale, panel.height * scale), Image.Resampling.NEAREST)
     with disk(out):
-        to_pil(output.image).save(out / "edited.png")
-        panel.save(out / "panel.png")
-        write_atomically(out / "edit.json", json.dumps(record, indent=2, default=str).encode() + b"\n")
-    for name in ("clip_text", "clip_direction", "lpips", "psnr", "saturation_shift"):
-        if scores.values.get(name) is not None:
+        write_atomically(out / "edit.json", json.dumps(record, indent=2).encode() + b"\n")
+
+
+def _print_scores(values: dict[str, float | None]) -> None:
+    from piva.metrics import INFO
+
+    for name in PRINTED:
+        value = values.get(name)
+        if value is not None:
             facts = INFO[name]
-            print(
-                f"{name:<18}{scores.values[name] * facts.display_scale:8.{facts.digits}f} {facts.unit:<3} {facts.about}"
-            )
-    print(f"{out / 'edited.png'}\n{out / 'panel.png'}\n{out / 'edit.json'}")
+            print(f"{name:<18}{value * facts.display_scale:8.{facts.digits}f} {facts.unit:<3} {facts.about}")

@@ -1,0 +1,53 @@
+"""Where the benchmarks' data come from."""
+
+import pytest
+
+import benchmarks.pie_bench as pie_bench
+from benchmarks.pie_bench import PIE_BENCH, PIE_TOYBOX, cache_folder, write_once
+from piva.errors import ConfigError, PreflightError
+
+
+def test_pie_bench_is_the_users_own_copy(tmp_path):
+    with pytest.raises(ConfigError, match="needs --root"):
+        PIE_BENCH.locate(None, "test")
+    with pytest.raises(ConfigError, match=r"no mapping_file\.json"):
+        PIE_BENCH.locate(tmp_path, "test")
+
+
+def test_toybox_is_written_into_the_cache_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIVA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(pie_bench, "TOYBOX_CASES", 10)
+    root = PIE_TOYBOX.locate(None, "dev")
+    assert root == tmp_path / "cache" / f"pie-toybox-v{PIE_TOYBOX.version()}" / "dev"
+    cases = PIE_TOYBOX.cases(root)
+    assert {case.type_id for case in cases} == {str(k) for k in range(10)}
+    assert all(case.true_edit_path and case.labels for case in cases)
+    stamp = (root / "mapping_file.json").stat().st_mtime_ns
+    assert PIE_TOYBOX.locate(None, "dev") == root
+    assert (root / "mapping_file.json").stat().st_mtime_ns == stamp
+
+
+def test_the_cache_is_at_home_unless_told(monkeypatch, tmp_path):
+    monkeypatch.delenv("PIVA_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "piva"
+
+
+def test_a_writer_that_fails_leaves_nothing(tmp_path):
+    def fail(folder):
+        (folder / "half").write_text("")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(PreflightError, match="set PIVA_CACHE elsewhere"):
+        write_once(tmp_path / "v1" / "dev", fail)
+    assert list((tmp_path / "v1").iterdir()) == []
+
+
+def test_of_two_writers_the_first_wins(tmp_path):
+    def slow(folder):
+        (folder / "by").write_text("second")
+        write_once(tmp_path / "dev", lambda other: (other / "by").write_text("first"))
+
+    write_once(tmp_path / "dev", slow)
+    assert (tmp_path / "dev" / "by").read_text() == "first"
+    assert [folder.name for folder in tmp_path.iterdir()] == ["dev"]

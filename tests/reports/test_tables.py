@@ -1,0 +1,187 @@
+"""Every number in a table, from the disk to the cell."""
+
+import csv
+from io import StringIO
+
+import pytest
+from harness_world import case_record, run_record, write_run
+
+from piva.errors import ConfigError
+from piva.provenance import collect
+from piva.records import Launch, now
+from piva.stats import bootstrap_mean
+from reports.documents import baseline, groups, how_made, markdown, to_csv
+from reports.reading import labels, load_runs, long_table
+from reports.tables import cell, check_names, differences, head, paired, present, rows, shown
+
+
+def launch(planned, **facts):
+    made = collect().model_copy(update={"git_dirty": False, "git_commit": "a" * 40} | facts)
+    return Launch(started=now(), planned=list(planned), batch_size=2, provenance=made)
+
+
+def make(root, key, method, values, planned=None, cases=(), record=None, made=None):
+    """A run whose case k has lpips values[k]; further records in `cases`."""
+    ids = [f"{k:012d}" for k in range(len(values))]
+    ended = [
+        case_record(id_, type_id=str(k % 2), metrics={"lpips": v, "saturation_shift": -v if v is not None else None},
+                    reasons={} if v is not None else {"lpips": "no weights"}, seconds_edit=2.0, unet_rows=800)
+        for k, (id_, v) in enumerate(zip(ids, values, strict=True))
+    ]  # fmt: skip
+    metrics = {"lpips": "lpips@1", "saturation_shift": "sat@1"}
+    facts = {"launches": [launch(planned or ids, **(made or {}))], "metrics": metrics} | (record or {})
+    write_run(root / "pie-toybox" / f"{method}-{key}", run_record(key, method, **facts), [*ended, *cases])
+
+
+@pytest.fixture
+def runs(tmp_path):
+    make(tmp_path, "aa11", "dds", [0.1, 0.2, 0.3, 0.4])
+    make(tmp_path, "bb22", "piva", [0.05, 0.25, 0.1, 0.1], record={"settings": {"guidance": 7.5, "lam": 0.4}})
+    make(tmp_path, "cc33", "piva", [0.05, 0.1, 0.1, 0.1], record={"settings": {"guidance": 7.5, "lam": 1.0}})
+    make(tmp_path, "dd44", "copy", [0.0, 0.0, 0.0, 0.0], record={"settings": {}})
+    return load_runs([], tmp_path)
+
+
+def test_a_cell_is_mean_interval_and_n(runs):
+    row = next(row for row in rows(runs, ["lpips"]) if row.label == "dds")
+    expected = bootstrap_mean([0.1, 0.2, 0.3, 0.4], 0)
+    assert row.cells["lpips"] == expected
+    assert expected.mean == pytest.approx(0.25)
+    text = cell("lpips", expected)
+    assert text == f"250.0 [{1e3 * expected.low:.1f}, {1e3 * expected.high:.1f}] n=4"
+
+
+def test_identity_rows_come_first_and_labels_say_what_differs(runs):
+    assert [row.label for row in rows(runs, [])] == ["copy", "dds", "piva lam=0.4", "piva lam=1.0"]
+
+
+def test_the_same_settings_twice_are_told_apart_by_key(tmp_path):
+    make(tmp_path, "aa11", "dds", [0.1])
+    make(tmp_path, "bb22", "dds", [0.1])
+    assert labels(load_runs([], tmp_path)) == ["dds aa11", "dds bb22"]
+
+
+def test_failed_skipped_missing_and_unfinished_cases_are_counted_not_averaged(tmp_path):
+    failed = case_record("f", status="error", stage="edit", error="RuntimeError: no", metrics={"lpips": 9.0})
+    skipped = case_record("s", status="skipped", stage="edit", error="no image")
+    planned = ["000000000000", "000000000001", "000000000002", "f", "s", "never"]
+    make(tmp_path, "aa11", "dds", [0.1, 0.3, None], planned=planned, cases=[failed, skipped])
+    (row,) = rows(load_runs([], tmp_path), ["lpips"])
+    assert (row.cells["lpips"].mean, row.cells["lpips"].n, row.cells["lpips"].missing) == (pytest.approx(0.2), 2, 1)
+    assert (row.failed, row.skipped, row.unfinished) == (1, 1, 1)
+    assert row.marks == ("partial: 3 of 6 cases",)
+    text = markdown("x", load_runs([], tmp_path), ["lpips"], None, "piva report")
+    assert "3/6, 1 failed, 1 skipped, 1 not done" in text
+    assert "n=2, 1 missing" in text
+
+
+def test_scores_of_other_metrics_do_not_count(tmp_path):
+    make(tmp_path, "aa11", "dds", [0.1, 0.3])
+    stale = case_record("000000000001", metrics={"lpips": 0.9}, score_key="old")
+    write_run(tmp_path / "pie-toybox" / "dds-aa11", load_runs([], tmp_path)[0].record, [stale])
+    (row,) = rows(load_runs([], tmp_path), ["lpips"])
+    assert row.cells["lpips"].n == 1
+    assert row.unfinished == 1
+
+
+def test_paired_differences_are_over_the_same_cases(runs):
+    dds, piva = (next(run for run in runs if run.record.edit_key == key) for key in ("aa11", "bb22"))
+    pair = paired(piva, dds, "lpips")
+    assert pair.mean == pytest.approx((-0.05 + 0.05 - 0.2 - 0.3) / 4)
+    assert (pair.wins, pair.ties, pair.losses, pair.n) == (3, 0, 1, 4)
+    assert pair.low <= pair.mean <= pair.high
+    back = paired(dds, piva, "lpips")
+    assert (back.mean, back.wins, back.losses) == (pytest.approx(-pair.mean), 1, 3)
+
+
+def test_where_nearer_is_better_the_nearer_run_wins(runs):
+    dds, piva = (next(run for run in runs if run.record.edit_key == key) for key in ("aa11", "bb22"))
+    pair = paired(piva, dds, "saturation_shift")  # values are minus lpips: nearer to 0 is the smaller lpips
+    assert pair.mean == pytest.approx(0.125)
+    assert (pair.wins, pair.losses) == (3, 1)
+
+
+def test_the_baseline_is_dds_unless_named(runs):
+    assert baseline(runs).record.method == "dds"
+    piva = next(run for run in runs if run.record.edit_key == "bb22")
+    assert baseline(runs, piva.path.resolve()) is piva
+    found = differences(runs, baseline(runs), ["lpips"])
+    assert [difference.label for difference in found] == ["piva lam=0.4", "piva lam=1.0"]
+
+
+@pytest.mark.parametrize(
+    ("made", "mark"),
+    [
+        ([{"git_dirty": True}], "made from a tree with uncommitted changes"),
+        ([{"device": "cpu"}, {"device": "cuda:0 (H100)"}], "several devices"),
+        ([{"git_commit": "a" * 40}, {"git_commit": "b" * 40}], "several commits"),
+    ],
+)
+def test_rows_say_what_a_reader_must_know(tmp_path, made, mark):
+    launches = [launch(["000000000000"], **facts) for facts in made]
+    make(tmp_path, "aa11", "dds", [0.1], record={"launches": launches})
+    (row,) = rows(load_runs([], tmp_path), ["lpips"])
+    assert row.marks == (mark,)
+
+
+def test_runs_on_other_cases_are_marked(tmp_path):
+    make(tmp_path, "aa11", "dds", [0.1, 0.2])
+    make(tmp_path, "bb22", "piva", [0.1, 0.2, 0.3])
+    dds = next(row for row in rows(load_runs([], tmp_path), ["lpips"]) if row.label == "dds")
+    assert dds.marks == ("other cases: 2 of the 3 that some run has",)
+
+
+def test_heads_say_direction_and_display(runs):
+    assert head("lpips") == "lpips ↓ ×1000"
+    assert head("saturation_shift") == "saturation_shift →0 ×100"
+    assert head("psnr") == "psnr ↑ (dB)"
+    assert head("never_heard_of") == "never_heard_of"
+    assert shown("lpips", None) == "–"
+    assert shown("lpips", 0.0251, signed=True) == "+25.1"
+
+
+def test_markdown_has_tables_ids_and_how_it_was_made(runs):
+    text = markdown("pie-toybox", runs, ["lpips", "seconds_edit"], baseline(runs), "piva report --runs x")
+    assert text.startswith("## pie-toybox\n\n| run | cases | lpips ↓ ×1000 | seconds_edit ↓ (s) |\n|---|---|---|---|\n")
+    assert "| copy | 4/4 | 0.0 [0.0, 0.0] n=4 |" in text
+    assert "each run minus `dds`" in text
+    assert "3 better 0 equal 1 worse" in text
+    assert "- lpips: `lpips@1`" in text
+    assert "Made by `piva report --runs x`." in text
+    for run in runs:
+        assert run.record.edit_key in text
+    for fact in ("commit aaaaaaaaaaaa", "torch ", "score_key ffff", "200 steps", "seed 0"):
+        assert any(fact in sentence for sentence in how_made(runs[0].record)), fact
+
+
+def test_csv_holds_raw_numbers_for_all_and_each_type(runs):
+    lines = list(csv.DictReader(StringIO(to_csv(runs, ["lpips"]))))
+    dds = {line["type"]: line for line in lines if line["run"] == "dds"}
+    assert set(dds) == {"all", "0 random", "1 change-object"}
+    assert float(dds["all"]["mean"]) == pytest.approx(0.25)
+    assert float(dds["0 random"]["mean"]) == pytest.approx(0.2)
+    assert dds["all"]["metric_id"] == "lpips@1"
+    assert dds["all"]["n"] == "4"
+
+
+def test_benchmarks_and_splits_stand_in_tables_of_their_own(tmp_path):
+    make(tmp_path, "aa11", "dds", [0.1])
+    make(tmp_path, "bb22", "dds", [0.1], record={"split": "dev"})
+    make(tmp_path, "cc33", "dds", [0.1], record={"benchmark": "pie-bench", "split": None})
+    assert set(groups(load_runs([], tmp_path))) == {
+        "pie-toybox (version 1, test split)",
+        "pie-toybox (version 1, dev split)",
+        "pie-bench (version 1)",
+    }
+
+
+def test_names_that_no_run_has(runs):
+    assert present(runs, ["clip_text", "lpips"]) == ["lpips"]
+    with pytest.raises(ConfigError, match="did you mean 'lpips'"):
+        check_names(["lpip"], runs)
+
+
+def test_the_long_table_has_a_row_for_each_run_case_and_number(runs):
+    table = long_table(runs)
+    assert table.height == 4 * 4 * 5
+    assert table.filter(table["name"] == "unet_rows")["value"].unique().to_list() == [800.0]

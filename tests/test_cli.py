@@ -1,0 +1,254 @@
+"""The command line: quick help, flags from types, exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+from harness_world import PlainPrior, use_plain_world, write_bench
+
+from piva.cli import COMMANDS, main
+from piva.commands.arguments import take
+from piva.errors import ConfigError, PreflightError
+from piva.records import read_cases, read_run
+
+HEAVY = ("torch", "diffusers", "transformers", "lightning", "wandb", "polars", "matplotlib")
+
+
+@pytest.mark.parametrize("command", ["--help", "list", "--version", "run --help", "toybox", "nonsense"])
+def test_help_and_list_import_nothing_heavy(command):
+    code = (
+        "import sys\nfrom piva.cli import main\n"
+        f"try: main({command.split()!r})\n"
+        "except SystemExit: pass\n"
+        f"print('HEAVY', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_help_costs_about_nothing():
+    code = "import time; from piva.cli import main; main(['--help']); print(time.process_time())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout.splitlines()[-1]) < 0.5
+
+
+def test_help_names_every_command_and_has_examples(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in COMMANDS)
+    assert "piva edit photo.png" in text
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_help(command, capsys):
+    try:
+        code = main([command, "--help"])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 0
+    assert "usage: piva" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["rum"], "did you mean 'run'?"),
+        (["list", "method"], "did you mean 'methods'?"),
+        (["run"], "which benchmark? piva run pie-toybox|pie-bench"),
+        (["run", "pie-toybx", "--method", "dds"], "did you mean 'pie-toybox'?"),
+        (["run", "pie-bench", "--method", "pivaa"], "did you mean 'piva'?"),
+        (["run", "pie-bench", "--method"], "--method needs a value"),
+        (["run", "pie-bench", "--method", "dds", "--method", "piva"], "--method is given twice"),
+        (["check", "envv"], "did you mean 'env'?"),
+        (["toybox", "trai"], "did you mean 'train'?"),
+        (["show", "abc", "--runs", "/nonexistent"], "no run 'abc'"),
+        (["report", "--runs", "/nonexistent"], "there is no run"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_a_sentence_and_2(arguments, sentence, capsys):
+    assert main(arguments) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "near"),
+    [
+        (["--method.lan", "1"], "--method.lam"),
+        (["--method.aux.rnk", "1"], "--method.aux.rank"),
+        (["--step", "1"], "--steps"),
+        (["--prior.devise", "cpu"], "--prior.device"),
+    ],
+)
+def test_an_unknown_flag_ends_with_2_and_the_nearest(flags, near, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "pie-toybox", "--method", "piva", *flags])
+    assert ended.value.code == 2
+    assert near in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--method.lam", "-1"], ["--method.lam", "x"], ["--steps", "0"], ["--limit", "0"]])
+def test_a_bad_value_ends_with_2_and_names_the_field(flags, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "pie-toybox", "--method", "piva", *flags])
+    assert ended.value.code == 2
+    assert flags[0].rpartition(".")[2].lstrip("-") in capsys.readouterr().err
+
+
+def test_take_leaves_the_rest_in_order():
+    assert take("--method", ["a", "--method", "dds", "--method.lam", "1"]) == ("dds", ["a", "--method.lam", "1"])
+    assert take("--method", ["--method=dds", "b"]) == ("dds", ["b"])
+    assert take("--method", ["b"]) == (None, ["b"])
+    with pytest.raises(ConfigError, match="needs a value"):
+        take("--method", ["--method", "--steps"])
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """(benchmark arguments, run folder): `piva run` on the stand-ins."""
+    scorer = use_plain_world(monkeypatch)
+    out = tmp_path / "runs"
+    root = write_bench(tmp_path / "bench", n=12)
+
+    def run(*flags, method="dds"):
+        common = ["--root", str(root), "--out", str(out), "--tracker", "none"]
+        return main(["run", "pie-bench", "--method", method, *common, *flags])
+
+    run.out, run.root, run.scorer = out, root, scorer
+    run.folders = lambda: sorted((out / "pie-bench").iterdir())
+    return run
+
+
+def test_a_run_is_recorded_and_says_what_it_did(world, capsys):
+    assert world("--limit", "10", "--method.guidance=3") == 0
+    (folder,) = world.folders()
+    record = read_run(folder)
+    assert folder.name == f"dds-{record.edit_key}"
+    assert record.settings["guidance"] == 3.0
+    assert {case.type_id for case in read_cases(folder).values()} == {str(k) for k in range(10)}
+    assert record.launches[0].planned == list(read_cases(folder))
+    assert capsys.readouterr().out == f"{folder}: 10 ok\n"
+
+
+def test_the_same_command_again_does_nothing_and_a_larger_limit_the_rest(world, capsys):
+    world("--limit", "10")
+    capsys.readouterr()
+    assert world("--limit", "10") == 0
+    assert "0 of 10 cases to edit in 0 batches, 10 done before" in capsys.readouterr().err
+    assert world() == 0
+    assert "2 of 12 cases to edit in 1 batches, 10 done before" in capsys.readouterr().err
+    assert len(read_cases(world.folders()[0])) == 12
+
+
+def test_a_changed_setting_is_another_run_and_a_runtime_setting_is_not(world):
+    world("--limit", "2")
+    world("--limit", "2", "--method.guidance", "3")
+    world("--limit", "2", "--steps", "7")
+    world("--limit", "2", "--seed", "1")
+    assert len(world.folders()) == 4
+    world("--limit", "2", "--batch-size", "1", "--prior.compile")
+    assert len(world.folders()) == 4
+
+
+def test_each_seed_is_a_run(world):
+    assert world("--limit", "2", "--seeds", "0", "1", "2") == 0
+    assert sorted(read_run(folder).seed for folder in world.folders()) == [0, 1, 2]
+
+
+def test_cases_and_types_can_be_chosen(world, capsys):
+    assert world("--case", "000000000003", "000000000011") == 0
+    assert set(read_cases(world.folders()[0])) == {"000000000003", "000000000011"}
+    assert world("--type", "change-style", "--dry-run") == 0
+    assert "1 of 1 cases to edit" in capsys.readouterr().err
+    assert world("--case", "nope") == 2
+    assert world("--type", "styles") == 2
+
+
+def test_a_dry_run_writes_no_record(world):
+    assert world("--dry-run") == 0
+    assert not list(world.out.glob("*/*/run.json"))
+
+
+def test_failed_cases_end_with_1(world, capsys):
+    mapping = world.root / "mapping_file.json"
+    mapping.write_text(mapping.read_text().replace("bright] square number 4", "poison] square number 4"))
+    assert world() == 1
+    assert "1 error, 11 ok" in capsys.readouterr().out
+
+
+def test_bad_data_ends_with_3_before_any_work(world, capsys):
+    mapping = world.root / "mapping_file.json"
+    mapping.write_text(mapping.read_text().replace('"editing_type_id": "4"', '"editing_type_id": "44"'))
+    assert world() == 3
+    assert "000000000004" in capsys.readouterr().err
+    assert not list(world.out.glob("*/*/run.json"))
+
+
+def test_a_prior_that_cannot_be_loaded_ends_with_3(world, monkeypatch, capsys):
+    import benchmarks.launch as launch
+
+    def missing(config):
+        raise PreflightError("no weights")
+
+    monkeypatch.setattr(launch, "load_prior", missing)
+    assert world() == 3
+    assert capsys.readouterr().err == "piva: no weights\n"
+
+
+def test_an_output_folder_that_cannot_be_written_ends_with_3(world, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert world("--out", str(tmp_path / "file" / "runs")) == 3
+    assert "cannot write to" in capsys.readouterr().err
+
+
+def test_a_t_range_the_prior_does_not_have_ends_with_2(world, capsys):
+    assert world("--method.t-max", "1000") == 2
+    assert "t-max" in capsys.readouterr().err
+
+
+def test_interruption_ends_with_130_and_is_continued(world, monkeypatch, capsys):
+    import benchmarks.launch as launch
+
+    stand_in = launch.editor
+
+    def interrupted(inputs, on_step):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "editor", lambda *arguments: interrupted)
+    assert world() == 130
+    assert "the same command does the rest" in capsys.readouterr().err
+    monkeypatch.setattr(launch, "editor", stand_in)
+    assert world() == 0
+
+
+def test_identity_rows_ask_the_prior_for_no_score(world):
+    assert world(method="copy") == 0
+    assert world(method="no-edit") == 0
+    copy, no_edit = (read_cases(folder) for folder in world.folders())
+    assert {case.metrics["shift"] for case in copy.values()} == {0.0}
+    assert no_edit["000000000005"].metrics["level"] == pytest.approx(50 / 255, abs=1e-6)
+    assert {case.unet_rows for case in [*copy.values(), *no_edit.values()]} == {0}
+
+
+def test_identity_rows_do_not_depend_on_steps_or_seed(world):
+    world("--steps", "10", method="copy")
+    world("--steps", "20", "--seed", "5", method="copy")
+    assert len(world.folders()) == 1
+
+
+def test_resizing_to_the_prior_is_said_and_recorded(world, monkeypatch, capsys):
+    import benchmarks.launch as launch
+
+    monkeypatch.setattr(launch, "load_prior", lambda config: PlainPrior(8))
+    assert world() == 0
+    assert "12 images (and their masks) are resized to the prior's 8x8" in capsys.readouterr().err
+    (folder,) = world.folders()
+    assert read_run(folder).image_size == (8, 8)
+    assert all(case.resized for case in read_cases(folder).values())
+
+
+def test_a_prompt_of_ten_thousand_characters_is_only_a_prompt(world):
+    mapping = world.root / "mapping_file.json"
+    mapping.write_text(mapping.read_text().replace("square number 4", "very " * 2000 + "square number 4"))
+    assert world() == 0
+    assert len(read_cases(world.folders()[0])["000000000004"].tgt) > 10_000
+    assert main(["report", "--runs", str(world.out)]) == 0

@@ -1,0 +1,97 @@
+"""Keys change when, and only when, something changes that can change a result."""
+
+import pytest
+
+import piva.keys as keys
+from piva.config import PriorConfig, RunConfig, Settings, identity, identity_values, role_of, runtime
+from piva.methods.dds import DDS
+from piva.methods.piva import Piva
+
+BASE = {
+    "benchmark": {"name": "pie-toybox", "version": 1, "split": "test"},
+    "method": "piva",
+    "method_version": 1,
+    "settings": Piva(),
+    "prior": "abc/float32",
+    "steps": 200,
+    "seed": 0,
+}
+
+
+def key(**changed):
+    return keys.edit_key(**(BASE | changed))
+
+
+def test_canonical_json_does_not_depend_on_order():
+    assert keys.canonical({"b": 1, "a": "ü"}) == keys.canonical({"a": "ü", "b": 1}) == '{"a":"ü","b":1}'.encode()
+    with pytest.raises(ValueError, match="JSON compliant"):
+        keys.canonical(float("nan"))
+
+
+def test_a_key_is_sixteen_digits_and_stays_what_it_was():
+    assert keys.digest({"a": 1}) == "c64846ebffd345f9"
+    assert key() == key()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"benchmark": BASE["benchmark"] | {"version": 2}},
+        {"benchmark": BASE["benchmark"] | {"split": "dev"}},
+        {"method": "dds"},
+        {"method_version": 2},
+        {"settings": Piva(lam=0.2)},
+        {"settings": Piva(guidance=3)},
+        {"settings": Piva(psi_at="source")},
+        {"settings": Piva(aux={"rank": 8})},
+        {"prior": "abc/float16"},
+        {"steps": 100},
+        {"seed": 1},
+    ],
+)
+def test_a_changed_fact_is_a_new_key(changed):
+    assert key(**changed) != key()
+
+
+def test_an_int_where_a_float_is_meant_is_the_same_key():
+    assert key(settings=Piva(guidance=7)) == key(settings=Piva(guidance=7.0))
+
+
+def test_every_identity_field_of_a_method_is_in_its_key():
+    other = {bool: lambda v: not v, int: lambda v: v + 1, float: lambda v: v + 0.125}
+    for name in DDS.model_fields:
+        value = getattr(DDS(), name)
+        if type(value) in other and role_of(DDS, name) == "identity":
+            assert key(settings=DDS(**{name: other[type(value)](value)})) != key(settings=DDS()), name
+
+
+def test_runtime_fields_are_in_no_key():
+    class Method(Settings):
+        lam: float = identity(1.0)
+        threads: int = runtime(1)
+
+    assert key(settings=Method(threads=8)) == key(settings=Method())
+    config = PriorConfig(device="cuda", channels_last=False, compile=True)
+    assert identity_values(config) == identity_values(PriorConfig())
+    assert "batch_size" not in identity_values(RunConfig(batch_size=3))
+
+
+def test_score_key_adds_the_metrics():
+    one, two = keys.score_key("k", {"lpips": "lpips@1"}), keys.score_key("k", {"lpips": "lpips@2"})
+    assert len({one, two, keys.score_key("l", {"lpips": "lpips@1"})}) == 3
+
+
+def test_a_new_key_version_is_a_new_key(monkeypatch):
+    old = key()
+    monkeypatch.setattr(keys, "KEY_VERSION", keys.KEY_VERSION + 1)
+    assert key() != old
+
+
+def test_content_hash_knows_bytes_and_prompts(tmp_path):
+    file = tmp_path / "a.png"
+    file.write_bytes(b"one")
+    first = keys.content_hash(file, "src", "tgt")
+    assert keys.content_hash(file, "src", "tgt") == first
+    assert keys.content_hash(file, "src", "other") != first
+    file.write_bytes(b"two")
+    assert keys.content_hash(file, "src", "tgt") != first
