@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from piva.toybox import vocabulary as words
 from piva.toybox.scene import Scene, keyed_random
@@ -67,7 +68,7 @@ def caption(scene: Scene, seed: int | None = None) -> str:
     return f"{say('photo')} {phrase}" if happens(SAY_PHOTO) else phrase
 
 
-def _adjectives(scene: Scene, say, rng: random.Random | None, omit_color: bool) -> list[str]:  # noqa: ANN001
+def _adjectives(scene: Scene, say: Callable[[str], str], rng: random.Random | None, omit_color: bool) -> list[str]:
     first = [say(scene.size)] if scene.size != "medium" else []
     middle = [say(word) for word, holds in (("leaning", scene.leaning), ("shiny", scene.shiny)) if holds]
     if scene.pattern != "plain":

@@ -23,7 +23,7 @@ from difflib import SequenceMatcher
 
 from piva.toybox import vocabulary as words
 from piva.toybox.captions import caption
-from piva.toybox.scene import Companion, Scene, Split, invalidity, keyed_random, sample_scene
+from piva.toybox.scene import Companion, Scene, Split, keyed_random, sample_scene
 
 Change = tuple[dict[str, object], str]
 """Fields of the scene to replace, and the instruction."""
@@ -89,8 +89,8 @@ def blended_word(src: str, tgt: str) -> str:
 def _word_runs(src: str, tgt: str) -> list[tuple[bool, str, str]]:
     """Runs of equal and of differing words, in order; `a` and `an` count as the same word."""
     src_words, tgt_words = src.split(), tgt.split()
-    plain = [["a" if word == "an" else word for word in side] for side in (src_words, tgt_words)]
-    runs = SequenceMatcher(None, *plain, autojunk=False).get_opcodes()
+    src_plain, tgt_plain = (["a" if word == "an" else word for word in side] for side in (src_words, tgt_words))
+    runs = SequenceMatcher(None, src_plain, tgt_plain, autojunk=False).get_opcodes()
     return [(kind == "equal", " ".join(src_words[a:b]), " ".join(tgt_words[c:d])) for kind, a, b, c, d in runs]
 
 

@@ -157,7 +157,11 @@ def assemble(scenes: list[Scene]) -> PartGroup:
     reach = dims[..., :2].sum(-1) * scale  # [B, K] every primitive lies within this of its centre
     low, high = (center - reach[..., None]).amin(1), (center + reach[..., None]).amax(1)
     bound_center = (low + high) / 2
-    shiny = [float(scene.shiny and obj == SUBJECT) for scene, parts in zip(scenes, all_parts, strict=True) for _, obj, _ in parts]
+    shiny = [
+        float(scene.shiny and obj == SUBJECT)
+        for scene, parts in zip(scenes, all_parts, strict=True)
+        for _, obj, _ in parts
+    ]
     return PartGroup(
         kinds=[part.kind.removeprefix("lying ") for part, *_ in first],
         objects=[obj for _, obj, _ in first],

@@ -1,9 +1,9 @@
 """Writes PIE-Toybox: edits of the Toybox world in PIE-Bench's own format, with the true edit beside each source.
 
-    root/mapping_file.json                       as PIE-Bench's
-    root/annotation_images/<type>/<id>.png       source pictures
-    root/true_edits/<type>/<id>.png              the same world with the change made
-    root/toybox.json                             {id: {"source": {attribute: class}, "target": {...}}} for the judge
+root/mapping_file.json                       as PIE-Bench's
+root/annotation_images/<type>/<id>.png       source pictures
+root/true_edits/<type>/<id>.png              the same world with the change made
+root/toybox.json                             {id: {"source": {attribute: class}, "target": {...}}} for the judge
 """
 
 from __future__ import annotations

@@ -104,7 +104,9 @@ def _render_group(scenes: list[Scene], size: int, rows: Tensor, image: Tensor, d
         masks[k, rows] = objects == k
 
 
-def _through_bound(parts: PartGroup, scene: Tensor, origin: Tensor, direction: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+def _through_bound(
+    parts: PartGroup, scene: Tensor, origin: Tensor, direction: Tensor, margin: float
+) -> tuple[Tensor, Tensor]:
     """Entry and exit distance of rays through the sphere around the objects; exit < entry where they miss. [M], [M]."""
     offset = parts.bound_center[scene] - origin
     middle = (offset * direction).sum(-1)
@@ -168,7 +170,7 @@ def _normal(parts: PartGroup, hits: Hits) -> Tensor:
 
 
 def soft_shadow(parts: PartGroup, scene: Tensor, point: Tensor, sun: Tensor) -> Tensor:
-    """Share of the sun seen from points, with penumbrae. scene: [M], point: [M, 3], sun: [B, 3]. Returns [M] in [0, 1]."""
+    """Share of the sun seen from points, with penumbrae: [M] in [0, 1]. scene: [M], point: [M, 3], sun: [B, 3]."""
     seen = torch.ones(len(scene))
     direction = sun[scene]
     t, stop = _through_bound(parts, scene, point, direction, 0.25)

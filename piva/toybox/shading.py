@@ -71,8 +71,14 @@ def world_of(scenes: Sequence[Scene]) -> World:
     azimuth = [math.radians(scene.placement.sun_azimuth_deg) for scene in scenes]
     lift = {"day": 1.0, "sunset": 0.5, "night": 1.0}
     height = [math.radians(scene.placement.sun_elevation_deg * lift[scene.time]) for scene in scenes]
-    sun = [[math.sin(a) * math.cos(h), math.sin(h), math.cos(a) * math.cos(h)] for a, h in zip(azimuth, height, strict=True)]
-    sun_color, ambient = torch.tensor([light.sun for light in lights]), torch.tensor([light.ambient for light in lights])
+    sun = [
+        [math.sin(a) * math.cos(h), math.sin(h), math.cos(a) * math.cos(h)]
+        for a, h in zip(azimuth, height, strict=True)
+    ]
+    sun_color, ambient = (
+        torch.tensor([light.sun for light in lights]),
+        torch.tensor([light.ambient for light in lights]),
+    )
     direct = sun_color.mean(-1) * torch.tensor([math.sin(h) for h in height])
     return World(
         sun=torch.tensor(sun),
@@ -113,7 +119,9 @@ def texture(point: Tensor, distance: Tensor, world: World, scene: Tensor) -> Ten
     """Relative brightness of the ground, fading with distance. point: [M, 3]. Returns [M] around 1."""
     x, z, phase = point[:, 0], point[:, 2], world.phase[scene]
     kind = world.ground_kind[scene]
-    tufts = torch.sin(5.1 * x + 2.0 * torch.sin(3.3 * z + phase)) * torch.sin(4.7 * z + 1.7 * torch.sin(2.9 * x + phase))
+    tufts = torch.sin(5.1 * x + 2.0 * torch.sin(3.3 * z + phase)) * torch.sin(
+        4.7 * z + 1.7 * torch.sin(2.9 * x + phase)
+    )
     dunes = torch.sin(3.0 * x + 1.2 * z + phase + 0.8 * torch.sin(1.1 * z))
     drifts = torch.sin(0.9 * x + phase) * torch.sin(0.8 * z + 2 * phase)
     slabs = -((torch.sin(2.6 * x + phase).abs() < 0.16) | (torch.sin(2.6 * z).abs() < 0.16)).float()

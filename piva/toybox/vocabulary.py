@@ -37,7 +37,9 @@ LEANING_SHAPES = frozenset({"cube", "cylinder", "cone", "snowman"})
 DARK_PARTNER = frozenset({"yellow", "orange", "white"})
 """Pattern colours whose second colour is black; all others alternate with white."""
 
-HELD_OUT_PAIRS = frozenset({("purple", "cube"), ("orange", "cylinder"), ("green", "ring"), ("yellow", "cone"), ("white", "sphere")})
+HELD_OUT_PAIRS = frozenset(
+    {("purple", "cube"), ("orange", "cylinder"), ("green", "ring"), ("yellow", "cone"), ("white", "sphere")}
+)
 """(colour, shape) of a subject that no training or dev scene shows."""
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {

@@ -10,10 +10,10 @@ PLACE = Placement(Camera(0.0, 20.0, 4.5))
 def test_canonical_wording():
     scene = Scene("cube", "orange", PLACE, ground="snow")
     assert caption(scene) == "an orange cube on snow"
-    full = scene.replace(size="large", pattern="striped", hat="blue", companion=Companion("sphere", "green"), time="night")
-    assert (
-        caption(full) == "a large striped orange cube with a blue hat next to a small green sphere on snow at night"
+    full = scene.replace(
+        size="large", pattern="striped", hat="blue", companion=Companion("sphere", "green"), time="night"
     )
+    assert caption(full) == "a large striped orange cube with a blue hat next to a small green sphere on snow at night"
     assert caption(scene.replace(style="sketch", leaning=True)) == "a pencil sketch of a leaning orange cube on snow"
     assert caption(Scene("snowman", "white", PLACE, shiny=False)) == "a snowman on grass"
 

@@ -51,7 +51,9 @@ def test_more_cases_begin_with_the_same_ones(tmp_path):
 def test_writing_twice_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         write(tmp_path / name, "dev", n=10)
-    files = [sorted(p.relative_to(tmp_path / name) for p in (tmp_path / name).rglob("*") if p.is_file()) for name in "ab"]
+    files = [
+        sorted(p.relative_to(tmp_path / name) for p in (tmp_path / name).rglob("*") if p.is_file()) for name in "ab"
+    ]
     assert files[0] == files[1]
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files[0])
     assert torch.tensor([len(files[0])]).item() == 22

@@ -73,7 +73,14 @@ def test_masks_show_what_is_there_and_are_disjoint():
 
 @pytest.mark.parametrize(
     "change",
-    [{"color": "green"}, {"hat": "black"}, {"leaning": True}, {"shiny": True}, {"pattern": "checkered"}, {"shape": "cone"}],
+    [
+        {"color": "green"},
+        {"hat": "black"},
+        {"leaning": True},
+        {"shiny": True},
+        {"pattern": "checkered"},
+        {"shape": "cone"},
+    ],
 )
 def test_an_edit_of_the_subject_leaves_the_far_background_alone(change):
     before, after = render([RED_CUBE], 64), render([RED_CUBE.replace(**change)], 64)

@@ -50,7 +50,12 @@ def test_what_could_not_be_seen_is_refused(changes):
 def test_labels_name_hat_companion_and_front():
     scene = Scene("snowman", "white", PLACE, hat="blue", companion=Companion("cone", "red"))
     named = named_labels(scene)
-    assert (named["hat"], named["companion"], named["companion_color"], named["front"]) == ("blue", "cone", "red", "front")
+    assert (named["hat"], named["companion"], named["companion_color"], named["front"]) == (
+        "blue",
+        "cone",
+        "red",
+        "front",
+    )
     away = Scene("snowman", "white", Placement(Camera(0.0, 20.0, 4.5), yaw_deg=170.0))
     assert named_labels(away)["front"] == "away"
     assert named_labels(Scene("cube", "red", PLACE))["front"] == "none"

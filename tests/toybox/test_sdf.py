@@ -38,7 +38,10 @@ def surface_points(kind: str) -> torch.Tensor:
     t, around = (g.reshape(-1) for g in torch.meshgrid(share, angle, indexing="ij"))
     radius = a + (top - a) * t
     side = torch.stack([radius * around.cos(), -b + 2 * b * t, radius * around.sin()], -1)
-    discs = [torch.stack([t * r * around.cos(), torch.full_like(t, y), t * r * around.sin()], -1) for r, y in ((a, -b), (top, b))]
+    discs = [
+        torch.stack([t * r * around.cos(), torch.full_like(t, y), t * r * around.sin()], -1)
+        for r, y in ((a, -b), (top, b))
+    ]
     return torch.cat([side, *discs])
 
 
