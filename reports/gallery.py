@@ -7,6 +7,7 @@ Everything is drawn from the runs' records and from the benchmark's own folder; 
 edits alone.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -90,6 +91,12 @@ def benchmark_cases(runs: Sequence[Run]) -> dict[str, Case]:
     return {}
 
 
+def marked_words(prompt: str) -> list[tuple[str, bool]]:
+    """The prompt in pieces, each with whether [ ] stood around it: the words that the edit changes."""
+    pieces = re.split(r"\[([^\[\]]*)\]", prompt)
+    return [(piece, index % 2 == 1) for index, piece in enumerate(pieces) if piece]
+
+
 class Pictures:
     """Copies images into the page's folder, each once."""
 
@@ -136,8 +143,8 @@ def _case(id_: str, case: Case | None, shown_runs: Sequence[tuple[Run, str]], pi
         "id": id_,
         "type_id": records[0].type_id,
         "type_name": EDIT_TYPES.get(records[0].type_id, records[0].type_id),
-        "src": case.raw_src if case else records[0].src,
-        "tgt": case.raw_tgt if case else records[0].tgt,
+        "src": marked_words(case.raw_src if case else records[0].src),
+        "tgt": marked_words(case.raw_tgt if case else records[0].tgt),
         "mask": None if case is None else pictures.save(_overlay(case, size), "mask", id_),
         "pictures": figures,
     }

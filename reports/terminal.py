@@ -3,19 +3,26 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from reports.reading import Run
 from reports.tables import differences, head, rows, shown
 
+WIDTH_OF_A_FILE = 160
+
+
+def wide_console() -> Console:
+    """A console as wide as the terminal; where there is none (a file, a log), wide enough for a table."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH_OF_A_FILE)
+
 
 def print_table(title: str, runs: Sequence[Run], names: Sequence[str], against: Run | None) -> None:
     """Prints means with intervals, one column per run and one line per number, and the differences to the baseline."""
-    console = Console(highlight=False)
+    console = wide_console()
     lines = rows(runs, names)
-    table = Table(
-        "", *(f"{line.label}\n{len(line.run.ok)}/{len(line.run.planned)} cases" for line in lines), title=title
-    )
+    titles = (f"{line.label}\n{len(line.run.ok)}/{len(line.run.planned)} cases" for line in lines)
+    table = Table(Column("", no_wrap=True), *titles, title=title)
     for name in names:
         cells = []
         for line in lines:
@@ -29,7 +36,8 @@ def print_table(title: str, runs: Sequence[Run], names: Sequence[str], against: 
     if against is None or not found:
         return
     label = next(line.label for line in lines if line.run.path == against.path)
-    table = Table("", *(f"{difference.label}\nminus {label}" for difference in found), title="paired differences")
+    titles = (f"{difference.label}\nminus {label}" for difference in found)
+    table = Table(Column("", no_wrap=True), *titles, title="paired differences")
     for name in names:
         cells = []
         for difference in found:

@@ -30,12 +30,12 @@ class CompareConfig(Settings):
 def main(arguments: Sequence[str]) -> int:
     """Prints the differences."""
     config = parse(CompareConfig, "compare", arguments, "Paired differences a - b, with 95 % bootstrap intervals.")
-    from rich.console import Console
     from rich.table import Table
 
     from reports.documents import groups
     from reports.reading import COSTS, labels, load_runs
     from reports.tables import check_names, head, paired, present, shown
+    from reports.terminal import wide_console
 
     a, b = load_runs([config.a, config.b], config.runs)
     every = [*a.record.metrics, *COSTS]
@@ -55,5 +55,5 @@ def main(arguments: Sequence[str]) -> int:
         bounds = "" if pair.low is None else f"{low} to {high}"
         counts = [str(pair.n), str(pair.missing or ""), str(pair.wins), str(pair.ties), str(pair.losses)]
         table.add_row(head(name), shown(name, pair.mean, signed=True), bounds, *counts)
-    Console(highlight=False).print(table)
+    wide_console().print(table)
     return COMPLETE

@@ -32,15 +32,15 @@ class ShowConfig(Settings):
 def main(arguments: Sequence[str]) -> int:
     """Prints the run."""
     config = parse(ShowConfig, "show", arguments, "One run: settings, scores with intervals, failures.")
-    from rich.console import Console
     from rich.table import Table
 
     from reports.documents import how_made
     from reports.reading import COSTS, info, load_runs
     from reports.tables import present, rows, shown
+    from reports.terminal import wide_console
 
     run = load_runs([config.run], config.runs)[0]
-    console = Console(highlight=False)
+    console = wide_console()
     print(f"{run.path}\n{run.record.method} on {run.record.benchmark}, settings {run.record.settings}")
     for sentence in how_made(run.record) if run.record.launches else []:
         print(f"  {sentence}")

@@ -8,7 +8,7 @@ from harness_world import case_record, run_record, write_bench, write_run
 from PIL import Image
 
 from piva.data.pie_bench import read
-from reports.gallery import write_page
+from reports.gallery import marked_words, write_page
 from reports.reading import load_runs
 
 NASTY = "<script>alert('x')</script> & \"quotes\" {{ 7 * 7 }} <img src=x onerror=alert(1)>"
@@ -92,6 +92,13 @@ def test_nothing_in_prompts_or_errors_is_markup(tmp_path):
     assert "&lt;script&gt;alert(" in text
     assert "{{ 7 * 7 }}" in text
     assert "<img src=x" not in text
+
+
+def test_the_words_that_change_are_marked():
+    assert marked_words("a [red] cube [on] snow") == [
+        ("a ", False), ("red", True), (" cube ", False), ("on", True), (" snow", False)
+    ]  # fmt: skip
+    assert marked_words("[red") == [("[red", False)]
 
 
 def test_small_images_are_pixel_art_and_large_ones_get_thumbnails(tmp_path):
