@@ -4,12 +4,13 @@ The vocabulary also holds each byte, alone and at the end of a word, so that any
 word falls into pieces, at worst into bytes.
 """
 
-import json
+from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 from torch import Tensor
 from transformers import CLIPTokenizer
 
@@ -22,19 +23,29 @@ MAX_LENGTH = 40
 
 
 def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
-    """Byte-pair merges that make every one of `words` a single token."""
-    trainer = trainers.BpeTrainer(
-        vocab_size=100_000,
-        min_frequency=1,
-        end_of_word_suffix=WORD_END,
-        show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    learner = Tokenizer(models.BPE(end_of_word_suffix=WORD_END))
-    learner.normalizer = normalizers.Lowercase()
-    learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    learner.train_from_iterator(sorted(set(words)), trainer)
-    return [tuple(merge) for merge in json.loads(learner.to_str())["model"]["merges"]]
+    """Byte-pair merges, the most frequent pair first, until every one of `words` is a single token.
+
+    `tokenizers` has a trainer for this, but it breaks ties between pairs differently in every run.
+    """
+    bytes_of = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str
+    spelled = [list("".join(piece for piece, _ in bytes_of(word))) for word in sorted(set(words))]
+    spelled = [[*symbols[:-1], symbols[-1] + WORD_END] for symbols in spelled]
+    merges: list[tuple[str, str]] = []
+    while pairs := Counter(pair for symbols in spelled for pair in pairwise(symbols)):
+        merges.append(max(pairs, key=lambda pair: (pairs[pair], pair)))
+        spelled = [_merged(symbols, merges[-1]) for symbols in spelled]
+    return merges
+
+
+def _merged(symbols: list[str], pair: tuple[str, str]) -> list[str]:
+    """`symbols` with every occurrence of the pair joined, from the left."""
+    joined: list[str] = []
+    for symbol in symbols:
+        if joined and (joined[-1], symbol) == pair:
+            joined[-1] += symbol
+        else:
+            joined.append(symbol)
+    return joined
 
 
 def build(captions: Iterable[str], max_length: int = MAX_LENGTH) -> CLIPTokenizer:
@@ -60,7 +71,7 @@ def tokenize(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
 
 def wordings(scenes: list[Scene], paraphrases: int) -> list[list[str]]:
     """Captions [1 + paraphrases][N]: the canonical wording of every scene, then paraphrases of it."""
-    seeds = [[None] * len(scenes)]
+    seeds: list[list[int | None]] = [[None] * len(scenes)]
     seeds += [[i * paraphrases + k for i in range(len(scenes))] for k in range(paraphrases)]
     return [[caption(scene, seed) for scene, seed in zip(scenes, row, strict=True)] for row in seeds]
 

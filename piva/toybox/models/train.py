@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     settings_type = resolve("recipe", RECIPES, arguments[0])
     options = make_dataclass("Options", [("where", Where), ("settings", settings_type, settings_type())])
     name, *flags = arguments
-    parsed = tyro.cli(options, args=flags, config=(tyro.conf.OmitArgPrefixes,), prog=f"piva toybox train {name}")
+    parsed: Any = tyro.cli(options, args=flags, config=(tyro.conf.OmitArgPrefixes,), prog=f"piva toybox train {name}")
     print(train_command(name, parsed.where, parsed.settings))
 
 

@@ -1,0 +1,48 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from piva.errors import ConfigError, PreflightError
+from piva.toybox.models import install, train, weights
+
+
+def test_flags_reach_the_recipe(tiny_data: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def load(folder: Path, split: str, n: int) -> SimpleNamespace:
+        asked.append((folder, split, n))
+        return tiny_data
+
+    monkeypatch.setattr("piva.toybox.training_set.load_or_render", load)
+    train.main(["judge", "--folder", str(tmp_path), "--scenes", "12", "--steps", "1", "--batch-size", "2"])
+    assert asked == [(tmp_path / "data", "train", 12)]
+    assert (tmp_path / "judge" / "export" / "judge.safetensors").exists()
+    record = install.recipe_record("judge", tmp_path / "judge", 12, "a test")
+    assert record["command"] == "piva toybox train judge --folder DIR --scenes 12 --steps 1 --batch-size 2"
+    assert record["settings"]["steps"] == 1
+
+
+def test_an_unknown_recipe_is_named() -> None:
+    with pytest.raises(ConfigError, match="diffusion"):
+        train.main(["difusion", "--folder", "x"])
+
+
+def test_flags_are_those_that_differ() -> None:
+    from piva.toybox.models.diffusion import DiffusionSettings
+
+    settings = DiffusionSettings(flip=False, channels=(32, 64), min_snr=None).model_dump(mode="json")
+    assert install.flags("diffusion", settings) == " --channels 32 64 --min-snr None --no-flip"
+
+
+def test_time_counts_every_step_once(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"step": 60, "steps_per_second": 1}\n{"step": 180, "steps_per_second": 2}\n')
+    assert install.minutes(log) == pytest.approx(2)
+
+
+def test_missing_weights_say_what_to_do() -> None:
+    with pytest.raises(weights.MissingWeights, match="piva toybox train nothing") as problem:
+        weights.folder("nothing")
+    assert isinstance(problem.value, PreflightError)
+    assert isinstance(problem.value, FileNotFoundError)
