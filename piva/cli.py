@@ -5,6 +5,7 @@ disk, device), 130 interrupted.
 """
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 from piva.errors import BAD_CONFIGURATION, COMPLETE, INTERRUPTED, PREFLIGHT_FAILED, ConfigError, PreflightError
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise ConfigError(unknown("command", name, COMMANDS))
+    warnings.formatwarning = lambda message, *_: f"piva: {message}\n"  # one line each, without the code behind it
     command = resolve("command", {name: where for name, (where, _) in COMMANDS.items()}, name)
     return int(command(arguments))
 

@@ -1,0 +1,69 @@
+"""Whatever the code needs travels with it: packages, weights, templates, the console script."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("piva", "benchmarks", "reports")
+
+
+def sources():
+    return [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+
+
+def test_every_folder_with_code_is_a_package():
+    bare = {str(file.parent.relative_to(ROOT)) for file in sources() if not (file.parent / "__init__.py").exists()}
+    assert bare == set()
+
+
+def test_every_file_that_is_no_code_is_package_data():
+    tomllib = pytest.importorskip("tomllib")  # Python 3.11 and newer
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    travelling = {
+        file
+        for package, globs in patterns.items()
+        for glob in globs
+        for file in (ROOT / package.replace(".", "/")).glob(glob)
+    }
+    # A table that LEAD's runs wrote is for readers of the repository, not for the package.
+    others = {
+        file
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*")
+        if file.is_file() and file.suffix not in (".py", ".pyc", ".md", ".csv")
+    }
+    assert {str(file.relative_to(ROOT)) for file in others - travelling} == set()
+
+
+def test_imports_point_one_way():
+    offenders = [
+        str(file.relative_to(ROOT))
+        for file in (ROOT / "piva").rglob("*.py")
+        if "commands" not in file.parts and file.name != "cli.py"
+        for line in file.read_text().splitlines()
+        if line.strip().startswith(("import benchmarks", "import reports", "from benchmarks", "from reports"))
+    ]
+    assert offenders == []
+
+
+def test_sources_are_short():
+    long = {str(file.relative_to(ROOT)): n for file in sources() if (n := len(file.read_text().splitlines())) > 330}
+    assert long == {}
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_everything(tmp_path):
+    pytest.importorskip("setuptools", minversion="77")
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("piva-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"piva/cli.py", "benchmarks/runner.py", "reports/templates/index.html.j2"} <= set(names)
+    weights = {f"piva/toybox/weights/{file.relative_to(ROOT / 'piva/toybox/weights')}" for file in
+               (ROOT / "piva/toybox/weights").rglob("*") if file.is_file()}  # fmt: skip
+    assert weights <= set(names)
+    assert not any(name.startswith("tests/") for name in names)
