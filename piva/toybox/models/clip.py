@@ -35,9 +35,9 @@ MEAN, STD = 0.5, 0.5
 class ClipSettings(TrainingSettings):
     """Recipe of the CLIP model."""
 
-    steps: int = Field(2500, ge=1, description="Optimiser steps.")
-    batch_size: int = Field(192, ge=2, description="Pairs in a step, all with distinct captions.")
-    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate, after warm-up; a cosine takes it to 0.")
+    steps: int = Field(1600, ge=1, description="Optimiser steps.")
+    batch_size: int = Field(128, ge=2, description="Pairs in a step, all with distinct captions.")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate, after warm-up; a cosine takes it to 0.")
     weight_decay: float = Field(0.05, ge=0, description="Decoupled weight decay (AdamW).")
     ema_decay: float = Field(0.995, ge=0, lt=1, description="Decay of the running average of the weights.")
     embed_dim: int = Field(128, ge=8, description="Length of the features.")
