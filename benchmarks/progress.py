@@ -17,7 +17,7 @@ class Bar:
 
     def __init__(self, title: str, cases: int, steps: int) -> None:
         self._title, self._cases, self._steps = title, cases, steps
-        self._recorded, self._failed, self._moved = 0, 0, 0.0
+        self._recorded, self._failed, self.moved = 0, 0, 0.0
         self._console = Console(stderr=True)
         self._said = time.monotonic()
         self._progress = Progress(
@@ -41,22 +41,22 @@ class Bar:
 
     def step(self, values: dict[str, Any]) -> None:
         """One update of a batch of `values["cases"]` cases."""
-        self._moved = min(self._moved + values["cases"] / self._steps, self._cases)
+        self.moved = min(self.moved + values["cases"] / self._steps, self._cases)
         self._show()
 
     def case(self, record: CaseRecord, source: Any, edited: Any) -> None:
         """One case is recorded."""
         self._recorded += 1
         self._failed += record.status == "error"
-        self._moved = max(self._moved, self._recorded)
+        self.moved = max(self.moved, self._recorded)
         self._show()
         if record.status == "error":
             self._console.print(f"{record.case_id}: {record.stage} failed: {record.error}", style="red", markup=False)
 
     def _show(self) -> None:
         failed = f", {self._failed} failed" if self._failed else ""
-        self._progress.update(self._task, completed=self._moved, recorded=self._recorded, failed=failed)
+        self._progress.update(self._task, completed=self.moved, recorded=self._recorded, failed=failed)
         if self._progress.disable and time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
             self._said = time.monotonic()
-            share = f"{100 * self._moved / self._cases:.0f} %"
+            share = f"{100 * self.moved / self._cases:.0f} %"
             print(f"{self._title}: {share}, {self._recorded}/{self._cases} cases{failed}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 W&B runs offline unless a key is set (`WANDB_MODE` wins over both); it is never asked for a key and never waited for
 longer than INIT_SECONDS. A continued run has the same id (its edit_key): online it resumes; offline, where W&B ignores
-`resume`, each launch leaves one more segment, to be sent with `wandb sync --append`.
+`resume`, each launch leaves one more segment, and `wandb sync RUN/wandb` sends them in order as one run.
 
 A mirror that fails says so once and is dropped: it cannot fail the run.
 """
@@ -114,7 +114,7 @@ class WandbMirror:
         self._run.define_metric("live/*", step_metric="update")
         self._run.define_metric("cases")
         self._run.define_metric("case/*", step_metric="cases")
-        self._update, self._cases = 0, 0
+        self._update, self._cases = 0, len(read_cases(folder))
         self._panel: list[Any] = []
 
     def step(self, values: Mapping[str, Any]) -> None:

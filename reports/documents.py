@@ -9,11 +9,13 @@ from typing import Any
 import polars as pl
 
 from piva.data.pie_bench import EDIT_TYPES
-from piva.records import RunRecord
+from piva.errors import ConfigError
+from piva.records import RunRecord, write_atomically
 from piva.stats import bootstrap_mean
 from reports.reading import Run, labels, long_table
 from reports.tables import SEED, Difference, Row, cell, differences, head, rows
 
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 CSV_COLUMNS = ["benchmark", "split", "run", "edit_key", "type", "metric"]
 CSV_COLUMNS += ["metric_id", "mean", "low", "high", "n", "missing"]
 
@@ -69,6 +71,19 @@ def to_csv(runs: Sequence[Run], names: Sequence[str]) -> str:
                 numbers = [interval.mean, interval.low, interval.high, interval.n, interval.missing]
                 writer.writerow([*what, name, record.metrics.get(name, ""), *numbers])
     return file.getvalue()
+
+
+def write_between_markers(file: Path, text: str) -> None:
+    """Replaces what stands between BEGIN and END in a document.
+
+    Raises:
+        ConfigError: the document lacks the markers.
+    """
+    before, begin, rest = file.read_text(encoding="utf-8").partition(BEGIN) if file.is_file() else ("", "", "")
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ConfigError(f"{file} has no {BEGIN} ... {END}")
+    write_atomically(file, f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}".encode())
 
 
 def how_made(record: RunRecord) -> list[str]:

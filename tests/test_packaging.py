@@ -55,7 +55,6 @@ def test_sources_are_short():
     assert long == {}
 
 
-@pytest.mark.slow
 def test_a_wheel_holds_everything(tmp_path):
     pytest.importorskip("setuptools", minversion="77")
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]

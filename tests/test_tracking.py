@@ -156,7 +156,6 @@ def test_a_server_that_does_not_answer_means_offline(tmp_path, monkeypatch, caps
     assert "logging offline" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_wandb_itself_writes_an_offline_run_without_asking(tmp_path):
     mirror = open_mirror("wandb")
     with RunFolder(tmp_path) as folder:

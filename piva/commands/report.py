@@ -29,6 +29,9 @@ class ReportConfig(Settings):
     baseline: str | None = runtime(None)
     """The run that others are compared with; the first DDS run otherwise."""
 
+    into: Path | None = runtime(None)
+    """Also put the tables between the results markers of this file, such as README.md."""
+
     full_images: bool = runtime(False)
     """Also copy images that are larger than a thumbnail at their own size."""
 
@@ -38,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(ReportConfig, "report", arguments, "Tables (Markdown, CSV) and a page with every edit.")
     from piva.provenance import command_line
     from piva.records import find_run, write_atomically
-    from reports.documents import baseline, groups, markdown, to_csv
+    from reports.documents import baseline, groups, markdown, to_csv, write_between_markers
     from reports.gallery import write_page
     from reports.reading import load_runs
     from reports.tables import COLUMNS, check_names, present
@@ -59,6 +62,8 @@ def main(arguments: Sequence[str]) -> int:
         pages.append(write_page(folder, title, group, names, command_line(), config.full_images))
         print_table(title, group, names, against)
     write_atomically(out / "table.md", "\n".join(texts).encode())
+    if config.into is not None:
+        write_between_markers(config.into, "\n".join(texts))
     write_atomically(out / "table.csv", to_csv(runs, config.metrics or COLUMNS).encode())
     print(f"\ntables: {out / 'table.md'}, {out / 'table.csv'}")
     for page in pages:

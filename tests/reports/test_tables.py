@@ -10,7 +10,7 @@ from piva.errors import ConfigError
 from piva.provenance import collect
 from piva.records import Launch, now
 from piva.stats import bootstrap_mean
-from reports.documents import baseline, groups, how_made, markdown, to_csv
+from reports.documents import baseline, groups, how_made, markdown, to_csv, write_between_markers
 from reports.reading import labels, load_runs, long_table
 from reports.tables import cell, check_names, differences, head, paired, present, rows, shown
 
@@ -173,6 +173,18 @@ def test_benchmarks_and_splits_stand_in_tables_of_their_own(tmp_path):
         "pie-toybox (version 1, dev split)",
         "pie-bench (version 1)",
     }
+
+
+def test_results_go_between_the_markers_of_a_document(tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text("before\n<!-- results: begin -->\nold\n<!-- results: end -->\nafter\n")
+    for text in ("one", "two"):
+        write_between_markers(file, text)
+    assert file.read_text() == "before\n<!-- results: begin -->\n\ntwo\n\n<!-- results: end -->\nafter\n"
+    file.write_text("no markers")
+    with pytest.raises(ConfigError, match="has no <!-- results: begin -->"):
+        write_between_markers(file, "three")
+    assert file.read_text() == "no markers"
 
 
 def test_names_that_no_run_has(runs):
