@@ -1,0 +1,36 @@
+"""The noise schedule: alphas_cumprod of a prior, the range timesteps are drawn from, and w(t)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+
+from piva.errors import ConfigError
+
+
+def alphas_cumprod(scheduler_config: Mapping[str, Any]) -> Tensor:
+    """abar [T] of a diffusers scheduler configuration, whichever scheduler wrote it; float32."""
+    return DDPMScheduler.from_config(dict(scheduler_config)).alphas_cumprod
+
+
+def check_range(t_min: int, t_max: int, timesteps: int) -> None:
+    """Refuse a range of timesteps that is empty or that the prior does not have.
+
+    Raises:
+        ConfigError: naming the flag.
+    """
+    if t_min > t_max:
+        raise ConfigError(f"--method.t-min {t_min} is above --method.t-max {t_max}")
+    if t_max >= timesteps:
+        raise ConfigError(f"--method.t-max {t_max} is beyond the prior's last timestep, {timesteps - 1}")
+
+
+def weight(abar: Tensor, weighting: str) -> Tensor:
+    """w(t), of the shape of abar: 1 (`constant`) or 1 - abar (`one_minus_abar`: SDS and VSD in 3D)."""
+    if weighting == "constant":
+        return torch.ones_like(abar)
+    if weighting == "one_minus_abar":
+        return 1 - abar
+    raise ConfigError(f"--method.weighting {weighting!r} is not one of constant, one_minus_abar")

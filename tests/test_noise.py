@@ -1,0 +1,82 @@
+"""Keyed draws: the same numbers whatever surrounds them, and standard normal ones."""
+
+import pytest
+import torch
+
+from piva import noise
+
+KEY = {"seed": 3, "case_id": "000000000007", "step": 11, "purpose": "eps"}
+
+
+def test_a_draw_is_a_function_of_its_key():
+    first = noise.draw((4, 8, 8), **KEY)
+    torch.manual_seed(0)
+    torch.randn(5)
+    assert torch.equal(noise.draw((4, 8, 8), **KEY), first)
+    assert first.dtype == torch.float32
+
+
+def test_a_draw_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    noise.draw((4,), **KEY)
+    noise.uniform((4,), 0, 1, **KEY)
+    noise.uniform_t(0, 9, **KEY)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("changed", [{"seed": 4}, {"case_id": "8"}, {"step": 12}, {"purpose": "t"}])
+def test_every_part_of_the_key_counts(changed):
+    assert noise.key(**KEY | changed) != noise.key(**KEY)
+
+
+def test_neighbouring_fields_do_not_run_into_each_other():
+    assert noise.key(seed=1, case_id="12", step=3, purpose="a") != noise.key(seed=11, case_id="2", step=3, purpose="a")
+
+
+def test_the_numbers_of_a_key_are_pinned():
+    """A change of the recipe would silently change every result: raise the key version, and this, together."""
+    assert noise.key(**KEY) == 7866989360377196068
+    expected = torch.tensor([-0.1054377, 2.1615896, -0.0473928, 0.4267468])
+    torch.testing.assert_close(noise.draw((4,), **KEY), expected, atol=1e-5, rtol=0)
+
+
+def test_draws_do_not_depend_on_threads_or_on_the_batch_around_them():
+    threads = torch.get_num_threads()
+    one = noise.draw((4, 64, 64), **KEY)
+    try:
+        torch.set_num_threads(1 if threads > 1 else 2)
+        assert torch.equal(noise.draw((4, 64, 64), **KEY), one)
+    finally:
+        torch.set_num_threads(threads)
+    key = {"seed": KEY["seed"], "step": KEY["step"], "purpose": KEY["purpose"], "like": torch.zeros(())}
+    batch = noise.draw_batch((4, 64, 64), case_ids=["a", KEY["case_id"], "b"], **key)
+    assert torch.equal(batch[1], one)
+
+
+def test_draws_are_standard_normal():
+    numbers = torch.stack([noise.draw((4, 16, 16), **KEY | {"step": step}) for step in range(200)])
+    assert numbers.mean().abs() < 4 / numbers.numel() ** 0.5
+    assert (numbers.std() - 1).abs() < 4 / (2 * numbers.numel()) ** 0.5
+    between_steps = torch.corrcoef(numbers.flatten(1)[:20]).fill_diagonal_(0)
+    assert between_steps.abs().max() < 5 / 1024**0.5
+
+
+def test_timesteps_reach_both_ends_and_are_even():
+    drawn = torch.tensor([noise.uniform_t(50, 59, **KEY | {"step": step}) for step in range(5000)])
+    counts = torch.bincount(drawn - 50, minlength=10)
+    assert counts.numel() == 10
+    chi_square = ((counts - 500) ** 2 / 500).sum()
+    assert chi_square < 27.9  # 99.9 % of a chi-square with 9 degrees of freedom
+
+
+def test_a_plan_draws_each_case_from_its_own_key():
+    abars = torch.linspace(0.99, 0.01, 1000)
+    together = noise.DrawPlan(0, ("a", "b"), 50, 948, abars, torch.zeros(2, 4, 8, 8)).at(7)
+    alone = noise.DrawPlan(0, ("b",), 50, 948, abars, torch.zeros(1, 4, 8, 8)).at(7)
+    assert together.timesteps[1] == alone.timesteps[0] == int(together.t[1])
+    assert torch.equal(together.eps[1:], alone.eps)
+    assert together.abar[1].item() == abars[alone.timesteps[0]].item()
+    other = noise.DrawPlan(0, ("b",), 50, 948, abars, torch.zeros(1, 4, 8, 8)).at(7, "aux-0/")
+    assert other.timesteps != alone.timesteps
+    assert not torch.equal(other.eps, alone.eps)

@@ -1,0 +1,39 @@
+"""abar of scheduler configurations, timestep ranges, w(t)."""
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler
+
+from piva.errors import ConfigError
+from piva.schedule import alphas_cumprod, check_range, weight
+
+SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+
+
+def test_abar_of_stable_diffusion_against_its_definition():
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    torch.testing.assert_close(alphas_cumprod(SD).double(), (1 - betas).cumprod(0), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("scheduler", [DDPMScheduler, DDIMScheduler])
+@pytest.mark.parametrize("extra", [{}, {"rescale_betas_zero_snr": True}, {"beta_schedule": "squaredcos_cap_v2"}])
+def test_abar_is_that_of_whichever_scheduler_wrote_the_configuration(scheduler, extra):
+    written = scheduler(**SD | extra)
+    assert torch.equal(alphas_cumprod(dict(written.config)), written.alphas_cumprod)
+
+
+def test_weights():
+    abar = torch.tensor([0.9, 0.25]).view(-1, 1, 1, 1)
+    assert weight(abar, "constant").flatten().tolist() == [1, 1]
+    torch.testing.assert_close(weight(abar, "one_minus_abar").flatten(), torch.tensor([0.1, 0.75]))
+    with pytest.raises(ConfigError, match="weighting"):
+        weight(abar, "sigma")
+
+
+def test_ranges():
+    check_range(50, 948, 1000)
+    check_range(999, 999, 1000)
+    with pytest.raises(ConfigError, match=r"--method\.t-max 1000"):
+        check_range(50, 1000, 1000)
+    with pytest.raises(ConfigError, match=r"--method\.t-min 9"):
+        check_range(9, 8, 1000)
