@@ -1,0 +1,7 @@
+"""Methods: one file each, the scores it asks for and its direction. A method IS its settings."""
+
+METHODS: dict[str, str] = {
+    "sds": "piva.methods.sds:SDS",
+    "dds": "piva.methods.dds:DDS",
+    "piva": "piva.methods.piva:Piva",
+}

@@ -1,0 +1,24 @@
+"""SDS, score distillation sampling (DreamFusion, 2022): w (e(x_t, tgt) - eps)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from piva.methods.common import MethodSettings
+from piva.objectives import sds_direction
+from piva.step import TARGET, Ask, Step, guided
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SDS(MethodSettings):
+    """Score distillation sampling: towards the target prompt alone; blind to the source but for the start."""
+
+    name: ClassVar[str] = "sds"
+    VERSION: ClassVar[int] = 1
+
+    def direction(self, step: Step, ask: Ask) -> Tensor:
+        """w (e(x_t, tgt) - eps), [B,C,H,W]."""
+        e = ask(tgt=guided(step.x_t, TARGET, self.guidance))
+        return step.w * sds_direction(e.tgt, step.eps)
