@@ -1,0 +1,141 @@
+"""Stacked LoRA: psi or phi of every case of a batch, on one shared UNet, in one batched product per layer.
+
+A linear layer's output gains (alpha / rank) B A x. peft keeps one A and B per adapter and loops over adapters in every
+layer; here those of all cases are stacked, A [N,r,in] and B [N,out,r], row i of a call uses case i's, and the gain is
+two batched products whatever N. Rows and cases do not mix, and AdamW works element by element, so N cases
+together train as N cases alone. Files are peft's own, one folder per case.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from piva import noise
+from piva.auxiliary.settings import LoRASettings
+from piva.errors import ConfigError
+
+_WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
+
+
+class StackedLoRA(nn.Module):
+    """A [N,r,in] and B [N,out,r] for every adapted linear layer; float32 whatever the UNet's dtype."""
+
+    def __init__(self, layers: Mapping[str, nn.Linear], settings: LoRASettings, n_cases: int, device: torch.device):
+        super().__init__()
+        self.settings, self.n_cases = settings, n_cases
+        self.index = {name: i for i, name in enumerate(layers)}
+        r = settings.rank
+        self.a = nn.ParameterList([torch.zeros(n_cases, r, m.in_features, device=device) for m in layers.values()])
+        self.b = nn.ParameterList([torch.zeros(n_cases, m.out_features, r, device=device) for m in layers.values()])
+
+    @torch.no_grad()
+    def initialise(self, seed: int, case_ids: Sequence[str]) -> None:
+        """peft's start, from keyed draws: A uniform in +-1/sqrt(in) (Kaiming, a = sqrt 5), B zero: no change yet.
+
+        The draws do not know which auxiliary they are for: psi and phi of a case start from the same A, so that what
+        their difference shows was learned.
+        """
+        for name, i in self.index.items():
+            bound = self.a[i].shape[-1] ** -0.5
+            for n, case_id in enumerate(case_ids):
+                key: dict[str, Any] = {"seed": seed, "case_id": case_id, "step": 0, "purpose": f"lora-a/{name}"}
+                self.a[i][n] = noise.uniform(self.a[i].shape[1:], -bound, bound, **key)
+            self.b[i].zero_()
+
+    def weights(self, case: int) -> dict[str, Tensor]:
+        """One case's A and B under peft's names, on the CPU."""
+        prefix = "base_model.model."
+        named = {}
+        for name, i in self.index.items():
+            named[f"{prefix}{name}.lora_A.weight"] = self.a[i][case].detach().cpu().clone()
+            named[f"{prefix}{name}.lora_B.weight"] = self.b[i][case].detach().cpu().clone()
+        return named
+
+    @torch.no_grad()
+    def set_weights(self, case: int, weights: Mapping[str, Tensor]) -> None:
+        """Take one case's A and B, as `weights` gives them."""
+        for name, i in self.index.items():
+            self.a[i][case] = weights[f"base_model.model.{name}.lora_A.weight"].to(self.a[i])
+            self.b[i][case] = weights[f"base_model.model.{name}.lora_B.weight"].to(self.b[i])
+
+
+def save(folder: Path, settings: LoRASettings, weights: Mapping[str, Tensor]) -> None:
+    """Write one case's weights as a peft adapter folder, alpha with them: `peft.PeftModel.from_pretrained` reads it."""
+    from peft import LoraConfig  # a second to import, and only this needs it
+
+    config = LoraConfig(
+        r=settings.rank, lora_alpha=settings.alpha, target_modules=list(settings.target_modules), inference_mode=True
+    )
+    config.save_pretrained(str(folder))
+    save_file(dict(weights), folder / _WEIGHTS, metadata={"format": "pt"})
+
+
+def load(folder: Path, settings: LoRASettings) -> dict[str, Tensor]:
+    """One case's weights from a peft adapter folder.
+
+    Raises:
+        ConfigError: where the folder's rank, alpha or layers are not those of `settings`.
+    """
+    config = json.loads((folder / _CONFIG).read_text())
+    found = config["r"], float(config["lora_alpha"]), sorted(config["target_modules"])
+    if found != (settings.rank, settings.alpha, sorted(settings.target_modules)):
+        raise ConfigError(f"{folder} holds an adapter of rank, alpha and layers {found}, not those of the settings")
+    return load_file(folder / _WEIGHTS)
+
+
+def adapted_layers(unet: nn.Module, target_modules: Sequence[str]) -> dict[str, nn.Linear]:
+    """The UNet's linear layers whose name is, or ends in a dot and, one of `target_modules` (peft's rule).
+
+    Raises:
+        ConfigError: for a name that no layer has, or that belongs to another kind of layer.
+    """
+    layers: dict[str, nn.Linear] = {}
+    for target in target_modules:
+        named = {n: m for n, m in unet.named_modules() if n == target or n.endswith("." + target)}
+        if not named or not all(isinstance(m, nn.Linear) for m in named.values()):
+            reason = "names no layer of the UNet" if not named else "is not a linear layer"
+            raise ConfigError(f"--method.aux.target-modules: {target!r} {reason}")
+        layers.update(named)  # type: ignore[arg-type]
+    return {name: module for name, module in unet.named_modules() if name in layers}  # type: ignore[misc]
+
+
+class LoRASites:
+    """The linear layers of one UNet where adapters act, and the adapters the call under way sends its rows through."""
+
+    def __init__(self, layers: Mapping[str, nn.Linear]):
+        self.layers = dict(layers)
+        self.stacks: list[StackedLoRA] = []
+        self.start = 0
+        for name, layer in self.layers.items():
+            layer.register_forward_hook(self._hook(name))
+
+    def _hook(self, name: str) -> Any:
+        def add_gain(_layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Tensor | None:
+            return _gain(out, inputs[0], self.stacks, name, self.start) if self.stacks else None
+
+        return add_gain
+
+
+def _gain(out: Tensor, x: Tensor, stacks: Sequence[StackedLoRA], name: str, start: int) -> Tensor:
+    """`out` [R,L,out] with (alpha / rank) B A x added to the rows from `start` on; x [R,L,in]."""
+    a = torch.cat([s.a[s.index[name]] for s in stacks]) if len(stacks) > 1 else stacks[0].a[stacks[0].index[name]]
+    b = torch.cat([s.b[s.index[name]] for s in stacks]) if len(stacks) > 1 else stacks[0].b[stacks[0].index[name]]
+    scale = stacks[0].settings.alpha / stacks[0].settings.rank
+    a, b = a.to(x.dtype), b.to(x.dtype)  # [R',r,in], [R',out,r]
+    wide = x.dim() == 2  # time embeddings are [R,in]
+    rows = x[start:].unsqueeze(1) if wide else x[start:].flatten(1, -2)  # [R',L,in]
+    inner = torch.bmm(rows, a.transpose(1, 2))  # [R',L,r]
+    if start == 0 and out.dim() == 3:
+        return torch.baddbmm(out, inner, b.transpose(1, 2), alpha=scale)
+    gain = torch.bmm(inner, b.transpose(1, 2)).mul_(scale)  # [R',L,out]
+    if torch.is_grad_enabled():
+        return torch.cat([out[:start], out[start:] + gain.view_as(out[start:])])
+    out[start:] += gain.view_as(out[start:])
+    return out

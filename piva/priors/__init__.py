@@ -1,0 +1,64 @@
+"""Priors: frozen text-to-image models, and what the rest of the package may expect of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from piva.auxiliary.settings import LoRASettings
+
+
+class Adapter(Protocol):
+    """Auxiliary models of N cases on one shared prior: parameters [N, ...], one model per case."""
+
+    n_cases: int
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+
+class Segment(NamedTuple):
+    """Rows start .. start + adapter.n_cases - 1 of a call go through `adapter`, one row per case, in order."""
+
+    adapter: Adapter
+    start: int
+
+
+class Prior(Protocol):
+    """A frozen diffusion model. Images [B,3,H,W] in [0,1]; latents [B,C,h,w] in float32, scaled as the model wants."""
+
+    name: str
+    fingerprint: str  # of everything that can change a score: weights, number type
+    image_size: tuple[int, int]
+    latent_shape: tuple[int, int, int]
+    prediction: str  # "epsilon" | "v_prediction": what `predict` puts out
+    abar: Tensor  # [T] alphas_cumprod
+    device: torch.device
+    half: bool  # whether the network runs in float16, whose gradients need scaling
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Latents [B,C,h,w] of images [B,3,H,W]: the posterior mean, scaled."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images [B,3,H,W] in [0,1] of latents [B,C,h,w]."""
+        ...
+
+    def embed(self, prompts: Sequence[str]) -> Tensor:
+        """Prompt embeddings [B,L,D]."""
+        ...
+
+    def predict(self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = ()) -> Tensor:
+        """The network's output [R,C,h,w] for noised latents x [R,C,h,w] at t [R] under prompts [R,L,D].
+
+        Segments are adjacent, in order and the last rows of the call. A gradient is kept where the caller's grad mode
+        and the inputs ask for one, never for the frozen weights.
+        """
+        ...
+
+    def adapter(self, settings: LoRASettings, seed: int, case_ids: Sequence[str]) -> Adapter:
+        """A new adapter for these cases that changes nothing yet; its random start is keyed by (seed, case)."""
+        ...

@@ -1,0 +1,174 @@
+"""The Stable Diffusion prior on a tiny pipeline of the real classes, against diffusers itself."""
+
+import json
+import shutil
+import time
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from piva.config import PriorConfig
+from piva.editing import EditInput, edit_batch
+from piva.errors import PreflightError
+from piva.methods.piva import Piva
+from piva.priors.stable_diffusion import StableDiffusionPrior, pick_device
+
+
+@pytest.fixture
+def changed_pipeline(tiny_pipeline_folder, tmp_path):
+    """Copies the tiny pipeline with values of one of its JSON files replaced."""
+
+    def change(file, **values):
+        folder = tmp_path / "changed"
+        shutil.copytree(tiny_pipeline_folder, folder)
+        path = folder / file
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+        return folder
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def pipeline(tiny_pipeline_folder):
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_pipeline_folder)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def test_sizes(tiny_prior):
+    assert tiny_prior.image_size == (32, 32)
+    assert tiny_prior.latent_shape == (4, 8, 8)
+    assert tiny_prior.abar.shape == (1000,)
+
+
+def test_prompts_are_embedded_as_the_pipeline_embeds_them(tiny_prior, pipeline):
+    prompts = ["a red cube on grass", "", "two words"]
+    expected, _ = pipeline.encode_prompt(prompts, "cpu", 1, do_classifier_free_guidance=False)
+    torch.testing.assert_close(tiny_prior.embed(prompts), expected)
+    torch.testing.assert_close(tiny_prior.embed(prompts[::-1] * 2), expected.flip(0).repeat(2, 1, 1))
+
+
+def test_predictions_are_the_unet_s(tiny_prior, pipeline):
+    x = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    t, embedding = torch.tensor([10, 900]), tiny_prior.embed(["a cat", "a dog"])
+    with torch.no_grad():
+        expected = pipeline.unet(x, t, embedding).sample
+        torch.testing.assert_close(tiny_prior.predict(x, t, embedding), expected)
+
+
+def test_latents_are_scaled_posterior_means(tiny_prior, pipeline):
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    z = tiny_prior.encode(images)
+    with torch.no_grad():
+        expected = pipeline.vae.encode(images * 2 - 1).latent_dist.mode() * pipeline.vae.config.scaling_factor
+        decoded = pipeline.vae.decode(z / pipeline.vae.config.scaling_factor).sample
+    torch.testing.assert_close(z, expected)
+    torch.testing.assert_close(tiny_prior.decode(z), (decoded / 2 + 0.5).clamp(0, 1))
+
+
+def test_nothing_of_the_frozen_model_requires_grad_or_is_in_training_mode(tiny_prior):
+    for part in (tiny_prior.unet, tiny_prior.vae, tiny_prior.text_encoder):
+        assert not any(p.requires_grad for p in part.parameters())
+        assert not part.training
+
+
+def test_a_prompt_is_encoded_once(tiny_prior, monkeypatch):
+    first = tiny_prior.embed(["a prompt nobody used before", ""])
+    monkeypatch.setattr(tiny_prior, "_encode_text", lambda prompts: pytest.fail(f"{prompts} encoded again"))
+    assert torch.equal(tiny_prior.embed(["", "a prompt nobody used before"]), first.flip(0))
+
+
+def test_a_prompt_of_10000_characters_is_cut_with_a_warning(tiny_prior, pipeline):
+    prompt = "red cube " * 1112
+    with pytest.warns(UserWarning, match=r"prompt 'red cube .*\.\.\.' has \d+ tokens; .* reads 40"):
+        embedding = tiny_prior.embed([prompt])
+    assert embedding.shape == (1, 40, 32)
+    expected, _ = pipeline.encode_prompt([prompt], "cpu", 1, do_classifier_free_guidance=False)
+    torch.testing.assert_close(embedding, expected)
+
+
+def test_v_prediction_pipelines_are_recognised_and_edited(changed_pipeline):
+    folder = changed_pipeline("scheduler/scheduler_config.json", prediction_type="v_prediction")
+    prior = StableDiffusionPrior.load(str(folder), device="cpu")
+    assert prior.prediction == "v_prediction"
+    case = EditInput("a", torch.full((3, 32, 32), 0.5), "a cat", "a dog")
+    (output,) = edit_batch(prior, Piva(), [case], steps=2, seed=0)
+    assert output.error is None
+
+
+def test_half_precision_weights_edit_too(tiny_pipeline_folder, tiny_prior):
+    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu", dtype="bfloat16")
+    case = EditInput("a", torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)), "a cat", "a dog")
+    (output,) = edit_batch(prior, Piva(), [case], steps=3, seed=0)
+    (exact,) = edit_batch(tiny_prior, Piva(), [case], steps=3, seed=0)
+    assert (output.image - exact.image).abs().mean() < 0.02
+    assert prior.unet.dtype == torch.bfloat16
+    assert prior.vae.dtype == torch.float32
+
+
+def test_the_configuration_s_defaults_can_be_loaded(tiny_pipeline_folder):
+    config = PriorConfig(model=str(tiny_pipeline_folder), device="cpu")
+    assert StableDiffusionPrior.from_config(config).dtype == torch.float32
+
+
+def test_the_fingerprint_follows_weights_and_dtype_not_the_place(tiny_pipeline_folder, tiny_prior, tmp_path):
+    moved = shutil.copytree(tiny_pipeline_folder, tmp_path / "moved")
+    assert StableDiffusionPrior.load(str(moved), device="cpu").fingerprint == tiny_prior.fingerprint
+    config = moved / "vae" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"scaling_factor": 0.5}))
+    assert StableDiffusionPrior.load(str(moved), device="cpu").fingerprint != tiny_prior.fingerprint
+    half = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu", dtype="bfloat16")
+    assert half.fingerprint.rpartition("/")[0] == tiny_prior.fingerprint.rpartition("/")[0]
+    assert half.fingerprint.endswith("/bfloat16")
+
+
+@pytest.mark.parametrize("model", ["nobody/no-such-model", "not a name at all!", "/no/such/folder"])
+def test_a_missing_model_is_one_sentence_at_once(model):
+    started = time.perf_counter()
+    with pytest.raises(PreflightError, match="neither a folder nor a model on this machine") as caught:
+        StableDiffusionPrior.load(model, device="cpu")
+    assert "\n" not in str(caught.value)
+    assert time.perf_counter() - started < 10
+
+
+def test_a_folder_that_is_no_pipeline_is_one_sentence(tmp_path, changed_pipeline):
+    with pytest.raises(PreflightError, match=r"has no model_index\.json"):
+        StableDiffusionPrior.load(str(tmp_path), device="cpu")
+    folder = changed_pipeline("model_index.json")
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    with pytest.raises(PreflightError, match="cannot be loaded") as caught:
+        StableDiffusionPrior.load(str(folder), device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_pickled_weights_are_not_read(tiny_pipeline_folder, changed_pipeline):
+    from safetensors.torch import load_file
+
+    folder = changed_pipeline("model_index.json")
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(weights), weights.with_suffix(".bin"))
+    weights.unlink()
+    with pytest.raises(PreflightError, match="cannot be loaded"):
+        StableDiffusionPrior.load(str(folder), device="cpu")
+
+
+def test_other_kinds_of_pipeline_are_named(changed_pipeline):
+    folder = changed_pipeline("model_index.json", _class_name="StableDiffusionXLPipeline", text_encoder_2=["t", "C"])
+    with pytest.raises(PreflightError, match=r"StableDiffusionXLPipeline, not a Stable Diffusion 1\.x or 2\.x"):
+        StableDiffusionPrior.load(str(folder), device="cpu")
+
+
+def test_other_predictions_are_named(changed_pipeline):
+    folder = changed_pipeline("scheduler/scheduler_config.json", prediction_type="sample")
+    with pytest.raises(PreflightError, match="predicts 'sample'"):
+        StableDiffusionPrior.load(str(folder), device="cpu")
+
+
+def test_devices():
+    assert pick_device("cpu") == torch.device("cpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(PreflightError, match=r"--prior\.device cuda"):
+            pick_device("cuda")
+    with pytest.raises(PreflightError, match=r"--prior\.device abacus"):
+        pick_device("abacus")
