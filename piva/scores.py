@@ -1,0 +1,214 @@
+"""The score engine: what a method asks for, in the fewest rows and UNet calls.
+
+One ask for a batch of B cases is at most two calls:
+    without gradient   every row of the prior (c and u of both branches) and of auxiliaries that do not train here
+    with gradient      the rows auxiliaries are trained on; what is asked of them is read off the same pass
+A row that two requests share (same x, same prompt: the unconditional one, say) is run once. Rows at the noised source
+depend on nothing that is being optimised; with a `RowCache` they are kept for the next run that draws the same noise.
+Nothing here waits for the device.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from piva.objectives import cfg_guided, eps_hat
+from piva.priors import Adapter, Prior, Segment
+from piva.step import UNCONDITIONAL, Prompt, Request, Step
+
+
+class Row(NamedTuple):
+    """One row per case of a UNet call: an input, a prompt, and the auxiliary it goes through, if any."""
+
+    x: Tensor  # [B,C,H,W]
+    prompt: Prompt
+    auxiliary: str | None = None
+
+    @property
+    def key(self) -> tuple[int, Prompt, str | None]:
+        """Rows are the same when they have the same tensor, not an equal one, as input."""
+        return id(self.x), self.prompt, self.auxiliary
+
+
+class Training(Protocol):
+    """Auxiliaries that train on the step's own draw."""
+
+    def score(self, engine: ScoreEngine, step: Step) -> list[tuple[Row, Tensor]]:
+        """Train on the step's rows, and return each with the network's output [B,C,H,W], detached."""
+        ...
+
+
+class RowCache:
+    """Outputs of source rows, the least recently used forgotten beyond `max_bytes`. Not for use by several threads."""
+
+    def __init__(self, max_bytes: int = 512 * 2**20):
+        self.max_bytes, self.bytes = max_bytes, 0
+        self._rows: OrderedDict[Hashable, Tensor] = OrderedDict()
+
+    def get(self, key: Hashable) -> Tensor | None:
+        """The row [C,H,W] stored under `key`, or None."""
+        if key in self._rows:
+            self._rows.move_to_end(key)
+        return self._rows.get(key)
+
+    def put(self, key: Hashable, row: Tensor) -> None:
+        """Keep a copy of `row` [C,H,W]."""
+        old = self._rows.pop(key, None)
+        self.bytes -= old.nbytes if old is not None else 0
+        self._rows[key] = row.clone()
+        self.bytes += row.nbytes
+        while self.bytes > self.max_bytes:
+            self.bytes -= self._rows.popitem(last=False)[1].nbytes
+
+
+class ScoreEngine:
+    """Answers a batch of independent cases from one prior and their auxiliaries.
+
+    Args:
+        captions: (src, tgt) of every case.
+        adapters: auxiliary name -> the adapters of all cases.
+        training: trains auxiliaries on the rows they are scored at; None when nothing trains on the step's draw.
+        cache: where source rows are kept, and looked for.
+        sources: what a case's noised source depends on beside step and timestep: its image and (seed, case id), say;
+            needed with a cache.
+    """
+
+    def __init__(
+        self,
+        prior: Prior,
+        captions: Sequence[tuple[str, str]],
+        adapters: Mapping[str, Adapter] | None = None,
+        training: Training | None = None,
+        cache: RowCache | None = None,
+        sources: Sequence[Hashable] = (),
+    ):
+        self.prior, self.captions, self.adapters = prior, list(captions), dict(adapters or {})
+        self.training, self.cache, self.sources = training, cache, list(sources)
+        self.rows_forward = [0] * len(self.captions)  # rows run so far for each case, without gradient
+        self.rows_backward = [0] * len(self.captions)  # and with
+        self._embeddings: dict[Hashable, Tensor] = {}
+
+    def ask(self, step: Step) -> _Ask:
+        """The function a method asks with during `step`."""
+        return _Ask(self, step)
+
+    def outputs(self, rows: Sequence[Row], t: Tensor) -> list[Tensor]:
+        """The network's raw output [B,C,H,W] of each row, in one call, under the caller's grad mode; rows are counted.
+
+        Args:
+            rows: those without an auxiliary first.
+            t: [B] timesteps.
+        """
+        everyone = tuple(range(len(self.captions)))
+        return self.call(rows, [everyone] * len(rows), t)
+
+    def call(self, rows: Sequence[Row], members: Sequence[tuple[int, ...]], t: Tensor) -> list[Tensor]:
+        """`outputs`, where row i is run for the cases in members[i] only."""
+        if not rows:
+            return []
+        n = len(self.captions)
+        x = torch.cat([r.x if len(m) == n else r.x[list(m)] for r, m in zip(rows, members, strict=True)])
+        times = torch.cat([t if len(m) == n else t[list(m)] for m in members])
+        starts = [sum(len(m) for m in members[:i]) for i in range(len(rows))]
+        segments = [Segment(self.adapters[r.auxiliary], s) for r, s in zip(rows, starts, strict=True) if r.auxiliary]
+        counts = self.rows_backward if torch.is_grad_enabled() else self.rows_forward
+        for case in (case for m in members for case in m):
+            counts[case] += 1
+        out = self.prior.predict(x, times, self._embedding([r.prompt for r in rows], members), segments)
+        return list(out.split([len(m) for m in members]))
+
+    def _embedding(self, prompts: Sequence[Prompt], members: Sequence[tuple[int, ...]]) -> Tensor:
+        """Embeddings [R,L,D] of a call's rows; steps ask for the same few layouts, which are kept."""
+        layout = (tuple(prompts), tuple(members))
+        if layout not in self._embeddings:
+            texts = [p.spelled(*self.captions[case]) for p, m in zip(prompts, members, strict=True) for case in m]
+            if len(self._embeddings) >= 16:  # partial hits of a cache make many layouts
+                self._embeddings.clear()
+            self._embeddings[layout] = self.prior.embed(texts)
+        return self._embeddings[layout]
+
+
+class _Ask:
+    """One step's questions; what was answered once in the step is not computed again."""
+
+    def __init__(self, engine: ScoreEngine, step: Step):
+        self.engine, self.step = engine, step
+        self._known: dict[Hashable, Tensor] = {}
+        self._kept_alive: list[Row] = []  # an id() is only as good as its tensor's life
+        self._trained = False
+
+    def __call__(self, **requests: Request) -> SimpleNamespace:
+        """The scores [B,C,H,W] under the names of their requests."""
+        rows = {row.key: row for request in requests.values() for row in _rows(request)}
+        if any(row.auxiliary for row in rows.values()):
+            self._train()
+        missing = [row for key, row in rows.items() if key not in self._known]
+        self._kept_alive += missing
+        self._differentiable([row for row in missing if row.x.requires_grad])
+        with torch.no_grad():
+            self._frozen([row for row in missing if not row.x.requires_grad])
+        return SimpleNamespace(**{name: self._score(request) for name, request in requests.items()})
+
+    def _score(self, request: Request) -> Tensor:
+        """u + s (c - u) of the rows of a request."""
+        got = {row.prompt: self._known[row.key] for row in _rows(request)}
+        if len(got) == 1:
+            return next(iter(got.values()))
+        return cfg_guided(got[UNCONDITIONAL], got[request.prompt], request.guidance)
+
+    def _train(self) -> None:
+        """The call with gradient, once a step: its rows are known afterwards."""
+        if self.engine.training is None or self._trained:
+            return
+        self._trained = True
+        for row, output in self.engine.training.score(self.engine, self.step):
+            self._know(row, output)
+            self._kept_alive.append(row)
+
+    def _differentiable(self, rows: Sequence[Row]) -> None:
+        """Rows whose x requires grad: a call of their own, with a graph from x to the score."""
+        if rows:
+            rows = sorted(rows, key=lambda row: row.auxiliary is not None)
+            for row, output in zip(rows, self.engine.outputs(rows, self.step.t), strict=True):
+                self._know(row, output)
+
+    def _frozen(self, rows: Sequence[Row]) -> None:
+        """The call without gradient; a case whose source row is in the cache sits that row out."""
+        cache, everyone = self.engine.cache, tuple(range(len(self.engine.captions)))
+        kept = [row for row in rows if cache is not None and row.x is self.step.x_t_src and not row.auxiliary]
+        keys = {row.key: self._cache_keys(row) for row in kept}
+        found = {row.key: [cache.get(key) for key in keys[row.key]] for row in kept if cache is not None}
+        absent = {key: tuple(case for case in everyone if got[case] is None) for key, got in found.items()}
+        ordered = sorted(rows, key=lambda row: row.auxiliary is not None)
+        calls = [(row, members) for row in ordered if (members := absent.get(row.key, everyone))]
+        outputs = self.engine.call([row for row, _ in calls], [members for _, members in calls], self.step.t)
+        for (row, members), output in zip(calls, outputs, strict=True):
+            if row.key not in found:
+                self._know(row, output)
+            for case, one in zip(members, output, strict=True) if row.key in found else ():
+                found[row.key][case] = one
+                cache.put(keys[row.key][case], one)  # type: ignore[union-attr]
+        for row in kept:
+            self._know(row, torch.stack([one for one in found[row.key] if one is not None]))
+
+    def _cache_keys(self, row: Row) -> list[Hashable]:
+        """What a source row depends on, per case: weights, source latent and noise, timestep, prompt."""
+        engine, step = self.engine, self.step
+        return [
+            (engine.prior.fingerprint, source, step.index, t, row.prompt.spelled(*captions))
+            for source, t, captions in zip(engine.sources, step.timesteps, engine.captions, strict=True)
+        ]
+
+    def _know(self, row: Row, output: Tensor) -> None:
+        """File a row's predicted noise, converted from what the network puts out."""
+        self._known[row.key] = eps_hat(output, row.x, self.step.abar, self.engine.prior.prediction)
+
+
+def _rows(request: Request) -> list[Row]:
+    return [Row(request.x, prompt, request.auxiliary) for prompt in request.prompts]
