@@ -1,0 +1,101 @@
+"""Stored psi: it depends on the source alone, so it is trained once per image and prompt, before any edit, and kept.
+
+Every lambda, step count and seed of a sweep then uses the same weights. What it depends on is its key: the prior, the
+source image, the prompt, the recipe. The key takes the place of seed and case in the draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+
+import torch
+from torch import Tensor
+
+from piva.auxiliary import lora
+from piva.auxiliary.lora import StackedLoRA
+from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.training import AuxiliaryTraining
+from piva.noise import DrawPlan
+from piva.priors import Prior
+from piva.scores import ScoreEngine
+
+_RECIPE_VERSION = 1
+
+
+def psi_key(prior: Prior, source: str, src: str, settings: LoRASettings, t_range: tuple[int, int]) -> str:
+    """24 hexadecimal digits of everything that psi of one case depends on; `source` is the digest of its image."""
+    recipe = settings.model_dump(include={"rank", "alpha", "lr", "psi_steps", "target_modules"})
+    facts = [_RECIPE_VERSION, prior.fingerprint, source, src, recipe, t_range]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def trained_psi(
+    prior: Prior,
+    settings: LoRASettings,
+    captions: Sequence[tuple[str, str]],
+    z_src: Tensor,
+    sources: Sequence[str],
+    t_range: tuple[int, int],
+    store: Path | None,
+) -> tuple[StackedLoRA, list[int]]:
+    """psi of every case, from `store` or trained now (and put there), and the UNet rows with backward it took each.
+
+    Args:
+        captions: (src, tgt) of every case.
+        z_src: [B,C,h,w] source latents.
+        sources: digests of the source images: latents differ in their last bits with the batch they are encoded in.
+        t_range: smallest and largest timestep trained on.
+        store: folder of finished psi, one peft adapter folder per key; None keeps nothing.
+    """
+    keys = [psi_key(prior, source, src, settings, t_range) for source, (src, _) in zip(sources, captions, strict=True)]
+    known = {key: lora.load(store / key, settings) for key in set(keys) if store and (store / key).is_dir()}
+    missing = [i for i, key in enumerate(keys) if key not in known and keys.index(key) == i]
+    if missing:
+        new_keys = [keys[i] for i in missing]
+        trained = _train(prior, settings, [captions[i] for i in missing], z_src[missing], t_range, new_keys)
+        for n, key in enumerate(new_keys):
+            known[key] = trained.weights(n)
+            if store is not None:
+                _keep(store / key, settings, known[key])
+    psi = prior.adapter(settings, 0, keys)
+    assert isinstance(psi, StackedLoRA)
+    for case, key in enumerate(keys):
+        psi.set_weights(case, known[key])
+    return psi.requires_grad_(False), [settings.psi_steps * (i in missing) for i in range(len(keys))]
+
+
+def _train(
+    prior: Prior,
+    settings: LoRASettings,
+    captions: Sequence[tuple[str, str]],
+    z_src: Tensor,
+    t_range: tuple[int, int],
+    keys: Sequence[str],
+) -> StackedLoRA:
+    """psi_steps steps of the diffusion loss on the source latents, one fresh draw a step."""
+    psi = prior.adapter(settings, 0, keys)
+    assert isinstance(psi, StackedLoRA)
+    plan = DrawPlan(0, tuple(keys), *t_range, prior.abar.cpu(), z_src)
+    training = AuxiliaryTraining(settings, {"psi": psi}, plan, half=prior.half)
+    engine = ScoreEngine(prior, captions, {"psi": psi})
+    with torch.enable_grad():
+        for step in range(settings.psi_steps):
+            training.fresh_pass(engine, z_src, z_src, step, "psi/")
+    return psi
+
+
+def _keep(folder: Path, settings: LoRASettings, weights: dict[str, Tensor]) -> None:
+    """Write an adapter folder so that it is there whole or not at all, whoever else writes it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    lora.save(draft, settings, weights)
+    try:
+        os.rename(draft, folder)
+    except OSError:  # another process was first; its weights are the same
+        shutil.rmtree(draft)

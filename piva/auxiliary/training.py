@@ -1,0 +1,89 @@
+"""Training of the auxiliaries: the prior's ordinary diffusion loss, without guidance, on the renders they model.
+
+    min E_{t,eps} || network(z_t, t, c) - target ||^2     phi: z the current latent, c = tgt; psi: the source's, c = src
+
+Losses are averaged over a case's elements and summed over cases, so that no case feels the others. psi and phi
+train on the same t and eps, so that what differs between them is not noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from piva.auxiliary.settings import LoRASettings
+from piva.noise import Draw, DrawPlan
+from piva.objectives import add_noise, training_target
+from piva.priors import Adapter
+from piva.scores import Row, ScoreEngine
+from piva.step import SOURCE, TARGET, Prompt, Step
+
+PROMPTS: dict[str, Prompt] = {"psi": SOURCE, "phi": TARGET}
+
+
+class AuxiliaryTraining:
+    """Trains `adapters` (psi, phi or both), each case with optimiser states of its own.
+
+    Args:
+        adapters: name -> the adapters that train; one that is only scored is left out.
+        plan: where t and eps of the passes come from that do not share the step's.
+    """
+
+    def __init__(self, settings: LoRASettings, adapters: Mapping[str, Adapter], plan: DrawPlan, half: bool = False):
+        self.settings, self.plan = settings, plan
+        self.names = [name for name in adapters if settings.lr > 0]
+        self.losses: dict[str, Tensor] = {}  # [B], of the latest pass
+        self.fused = settings.phi == "fused" and settings.steps_per_iteration > 0 and bool(self.names)
+        parameters = [p for name in self.names for p in adapters[name].parameters()]
+        self.optimizer = torch.optim.AdamW(parameters, lr=settings.lr, fused=True) if parameters else None
+        # float16 gradients of a mean over a latent underflow; the scale is fixed but for an overflow, which halves it.
+        self.scaler = torch.amp.GradScaler(plan.like.device.type, 2.0**12, growth_interval=10**9, enabled=half)
+
+    def score(self, engine: ScoreEngine, step: Step) -> list[tuple[Row, Tensor]]:
+        """The fused pass: what the auxiliaries put out at the step's rows, which they train on at once."""
+        if not self.fused:
+            return []
+        inputs = {"psi": (step.z_src, step.x_t_src), "phi": (step.z, step.x_t)}
+        return self._pass(engine, step, inputs)
+
+    def finish_step(self, engine: ScoreEngine, step: Step) -> None:
+        """After the edit's own update: apply the fused pass, then train on fresh draws, on the latents before it."""
+        if self.fused:
+            self._update()
+        for k in range(self.settings.steps_per_iteration - self.fused):
+            self.fresh_pass(engine, step.z_src, step.z, step.index, f"aux-{k}/")
+
+    def fresh_pass(self, engine: ScoreEngine, z_src: Tensor, z: Tensor, step: int, purpose: str) -> None:
+        """One training step with t and eps of its own: psi on z_src [B,C,H,W], phi on z."""
+        if not self.names:
+            return
+        draw = self.plan.at(step, purpose)
+        x = {"psi": add_noise(z_src, draw.eps, draw.abar), "phi": add_noise(z, draw.eps, draw.abar)}
+        self._pass(engine, draw, {"psi": (z_src, x["psi"]), "phi": (z, x["phi"])})
+        self._update()
+
+    def warm_up(self, engine: ScoreEngine, z_src: Tensor) -> None:
+        """Train on the source latent, where the edit starts, before its first step."""
+        for k in range(self.settings.warmup_steps):
+            self.fresh_pass(engine, z_src, z_src, k, "warm-up/")
+
+    def _pass(
+        self, engine: ScoreEngine, draw: Draw | Step, inputs: Mapping[str, tuple[Tensor, Tensor]]
+    ) -> list[tuple[Row, Tensor]]:
+        """Forward and backward of one row per auxiliary and case; `inputs` are (z, x_t)."""
+        rows = [Row(inputs[name][1], PROMPTS[name], name) for name in self.names]
+        outputs = engine.outputs(rows, draw.t)
+        for row, output in zip(rows, outputs, strict=True):
+            target = training_target(inputs[row.auxiliary or ""][0], draw.eps, draw.abar, engine.prior.prediction)
+            self.losses[row.auxiliary or ""] = (output - target).square().mean(dim=(1, 2, 3))
+        self.scaler.scale(torch.stack([self.losses[name].sum() for name in self.names]).sum()).backward()
+        self.losses = {name: loss.detach() for name, loss in self.losses.items()}
+        return [(row, output.detach()) for row, output in zip(rows, outputs, strict=True)]
+
+    def _update(self) -> None:
+        if self.optimizer is not None:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer.zero_grad(set_to_none=True)

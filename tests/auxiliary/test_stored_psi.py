@@ -1,0 +1,72 @@
+"""Stored psi: trained once per source, whatever edits it afterwards."""
+
+import pytest
+import torch
+
+from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.stored import psi_key, trained_psi
+from piva.editing import EditInput, edit_batch
+from piva.methods.piva import Piva
+
+SETTINGS = LoRASettings(psi="stored", psi_steps=3, lr=1e-2)
+RANGE = (50, 948)
+
+
+@pytest.fixture
+def z_src(tiny_prior):
+    return torch.randn(3, *tiny_prior.latent_shape, generator=torch.Generator().manual_seed(0))
+
+
+SOURCES = ["image 0", "image 1", "image 0"]
+CAPTIONS = [("a cat", "a dog"), ("a tree", "a house"), ("a cat", "a fox")]
+
+
+def weights_of(stack, case):
+    return torch.cat([w.flatten() for w in stack.weights(case).values()])
+
+
+def test_what_is_stored_is_used_and_the_rest_is_trained(tiny_prior, z_src, tmp_path):
+    first, rows = trained_psi(tiny_prior, SETTINGS, CAPTIONS[:1], z_src[:1], SOURCES[:1], RANGE, tmp_path)
+    assert rows == [3]
+    both, rows = trained_psi(tiny_prior, SETTINGS, CAPTIONS[:2], z_src[:2], SOURCES[:2], RANGE, tmp_path)
+    assert rows == [0, 3]
+    assert torch.equal(weights_of(both, 0), weights_of(first, 0))
+    assert not any(p.requires_grad for p in both.parameters())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        psi_key(tiny_prior, SOURCES[i], CAPTIONS[i][0], SETTINGS, RANGE) for i in (0, 1)
+    )
+
+
+def test_without_a_store_the_same_weights_are_trained_again(tiny_prior, z_src, tmp_path):
+    kept, _ = trained_psi(tiny_prior, SETTINGS, CAPTIONS[:1], z_src[:1], SOURCES[:1], RANGE, tmp_path)
+    again, rows = trained_psi(tiny_prior, SETTINGS, CAPTIONS[:1], z_src[:1], SOURCES[:1], RANGE, None)
+    assert rows == [3]
+    assert torch.equal(weights_of(again, 0), weights_of(kept, 0))
+
+
+def test_a_source_that_comes_twice_is_trained_once(tiny_prior, z_src):
+    z = z_src[[0, 0]]
+    stack, rows = trained_psi(tiny_prior, SETTINGS, [CAPTIONS[0], CAPTIONS[2]], z, SOURCES[::2], RANGE, None)
+    assert rows == [3, 0]
+    assert torch.equal(weights_of(stack, 0), weights_of(stack, 1))
+
+
+def test_the_key_covers_what_psi_depends_on_and_nothing_else(tiny_prior):
+    def key(source="image 0", src="a cat", t_range=RANGE, **changed):
+        return psi_key(tiny_prior, source, src, LoRASettings(**SETTINGS.model_dump() | changed), t_range)
+
+    base = key()
+    assert key(phi="fresh", warmup_steps=5, steps_per_iteration=2) == base
+    others = [key("image 1"), key(src="a dog"), key(t_range=(20, 980)), key(rank=2), key(alpha=1.0), key(lr=0.1)]
+    others += [key(psi_steps=4), key(target_modules=("to_q",))]
+    assert len({base, *others}) == 9
+
+
+def test_one_psi_serves_every_lambda_and_seed(tiny_prior, tmp_path):
+    case = EditInput("a", torch.full((3, 32, 32), 0.4), "a cat", "a dog")
+    costs = [
+        edit_batch(tiny_prior, Piva(lam=lam, aux=SETTINGS), [case], steps=2, seed=seed, psi_store=tmp_path)[0]
+        for lam, seed in [(0.4, 0), (2.0, 0), (0.4, 1)]
+    ]
+    assert [output.unet_rows_backward for output in costs] == [5, 2, 2]
+    assert len(list(tmp_path.iterdir())) == 1
