@@ -1,0 +1,219 @@
+"""Edit a batch of images: prior, method and inputs in, edited images out."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from torch import Tensor
+
+from piva.auxiliary.stored import trained_psi
+from piva.auxiliary.training import AuxiliaryTraining
+from piva.modules.image_editing import ImageEditing
+from piva.noise import DrawPlan
+from piva.priors import Adapter, Prior
+from piva.representations.latent import LatentImages
+from piva.schedule import check_range
+from piva.scores import RowCache, ScoreEngine
+
+
+@dataclass(frozen=True)
+class EditInput:
+    """One case."""
+
+    case_id: str
+    image: Tensor  # [3,H,W] in [0,1], of the prior's image_size
+    src: str
+    tgt: str
+
+
+@dataclass(frozen=True)
+class EditOutput:
+    """What became of it."""
+
+    case_id: str
+    image: Tensor  # [3,H,W] in [0,1], float32, on the CPU
+    seconds: float  # of the batch, divided by its size
+    unet_rows: int  # rows this case sent forward through the UNet, whether or not a gradient came back
+    unet_rows_backward: int  # those of them a gradient came back through
+    peak_bytes: int | None  # of the batch, on the device; None where the device does not say
+    history: dict[str, list[float]]  # one value a step: t, direction_rms, drift_rms, rows, losses, ...
+    error: str | None  # why the image is not to be used
+
+
+def edit_batch(
+    prior: Prior,
+    method: Any,
+    inputs: Sequence[EditInput],
+    *,
+    steps: int,
+    seed: int,
+    on_step: Callable[[dict[str, Any]], None] | None = None,
+    image_every: int = 0,
+    cache: RowCache | None = None,
+    psi_store: Path | None = None,
+) -> list[EditOutput]:
+    """The inputs edited together, each as it would be edited alone (within float tolerance).
+
+    Args:
+        method: settings of a method (`piva.methods`).
+        steps: updates of the latent; 0 gives the VAE's round trip.
+        seed: of all draws, together with the case ids.
+        on_step: called with a dict a step: "step", "t", "direction_rms", "drift_rms", "rows_forward", "rows_backward",
+            and what the method adds ("identity_rms", "psi_loss", "phi_loss"). Values are per case, [B]; those that are
+            tensors lie on the device, and reading one waits for it.
+        image_every: add "images" [B,3,H,W] to every so manyth of these dicts; 0 never.
+        cache: source rows of earlier edits with the same draws; worth having in a sweep.
+        psi_store: folder where stored psi are kept between runs (aux.psi = stored).
+
+    Raises:
+        ValueError: for an image that is not of the prior's size.
+        ConfigError: for a t range the prior does not have.
+    """
+    check_range(method.t_min, method.t_max, len(prior.abar))
+    for case in inputs:
+        if tuple(case.image.shape) != (3, *prior.image_size):
+            raise ValueError(f"case {case.case_id}: image is {tuple(case.image.shape)}, not {(3, *prior.image_size)}")
+    if not inputs:
+        return []
+    started = time.perf_counter()
+    _reset_peak(prior.device)
+    z_src = prior.encode(torch.stack([case.image for case in inputs]).to(prior.device))
+    module = _module(prior, method, inputs, z_src, seed, cache, psi_store)
+    if on_step is not None:
+        module.on_step = _with_images(on_step, module, prior, image_every)
+    if steps:
+        _fit(module, steps, prior.device)
+    images = prior.decode(module.representation().detach()).float().cpu()
+    seconds = (time.perf_counter() - started) / len(inputs)
+    return _outputs(inputs, module, images, seconds, _peak(prior.device))
+
+
+def _module(
+    prior: Prior,
+    method: Any,
+    inputs: Sequence[EditInput],
+    z_src: Tensor,
+    seed: int,
+    cache: RowCache | None,
+    psi_store: Path | None,
+) -> ImageEditing:
+    """The loop with everything it needs: auxiliaries, engine, draws."""
+    case_ids, captions = [case.case_id for case in inputs], [(case.src, case.tgt) for case in inputs]
+    sources = [hashlib.sha256(case.image.float().cpu().numpy().tobytes()).hexdigest() for case in inputs]
+    t_range = (method.t_min, method.t_max)
+    plan = DrawPlan(seed, tuple(case_ids), *t_range, prior.abar.cpu(), z_src)
+    adapters: dict[str, Adapter] = {}
+    training, psi_rows = None, [0] * len(inputs)
+    if method.auxiliaries:
+        stored = method.aux.psi == "stored" and "psi" in method.auxiliaries
+        if stored:
+            adapters["psi"], psi_rows = trained_psi(prior, method.aux, captions, z_src, sources, t_range, psi_store)
+        adapters |= {n: prior.adapter(method.aux, seed, case_ids) for n in method.auxiliaries if n not in adapters}
+        trainable = {n: adapter for n, adapter in adapters.items() if not (stored and n == "psi")}
+        training = AuxiliaryTraining(method.aux, trainable, plan, half=prior.half)
+    keys = [(source, seed, case_id) for source, case_id in zip(sources, case_ids, strict=True)]
+    engine = ScoreEngine(prior, captions, adapters, training, cache, keys)
+    engine.rows_backward = list(psi_rows)
+    return ImageEditing(method, LatentImages(z_src), engine, plan, adapters, training)  # type: ignore[arg-type]
+
+
+def _fit(module: ImageEditing, steps: int, device: torch.device) -> None:
+    """Run the module's steps through a Trainer that prints, writes and guesses nothing."""
+    where: dict[str, Any] = {"accelerator": device.type, "devices": 1}
+    if device.type == "cuda":
+        where["devices"] = [device.index or 0]
+    with _quiet():
+        trainer = L.Trainer(
+            max_epochs=1, barebones=True, inference_mode=False, plugins=[LightningEnvironment()], **where
+        )
+        try:
+            trainer.fit(module, train_dataloaders=range(steps))
+        except SystemExit as ended:  # Lightning turns Ctrl-C into an exit, and leaves the next one ignored
+            if isinstance(ended.__context__, KeyboardInterrupt):
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                raise KeyboardInterrupt from None
+            raise
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No notes from Lightning about devices, loaders and loggers."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _with_images(
+    on_step: Callable[[dict[str, Any]], None], module: ImageEditing, prior: Prior, image_every: int
+) -> Callable[[dict[str, Any]], None]:
+    def call(line: dict[str, Any]) -> None:
+        if image_every and (line["step"] + 1) % image_every == 0:
+            line = line | {"images": prior.decode(module.representation().detach())}
+        on_step(line)
+
+    return call
+
+
+def _outputs(
+    inputs: Sequence[EditInput], module: ImageEditing, images: Tensor, seconds: float, peak_bytes: int | None
+) -> list[EditOutput]:
+    history = _history(module.log_lines, len(inputs))
+    forward, backward = module.engine.rows_forward, module.engine.rows_backward
+    return [
+        EditOutput(
+            case_id=case.case_id, image=images[i], seconds=seconds, peak_bytes=peak_bytes,
+            unet_rows=forward[i] + backward[i], unet_rows_backward=backward[i],
+            history=history[i], error=_error(images[i], history[i]),
+        )
+        for i, case in enumerate(inputs)
+    ]  # fmt: skip
+
+
+def _history(lines: Sequence[dict[str, Any]], n_cases: int) -> list[dict[str, list[float]]]:
+    """Every case's log, name -> one value a step; the device is read once per name."""
+    columns: dict[str, list[list[float]]] = {}
+    for name in lines[0] if lines else ():
+        if name == "step":
+            continue
+        values = [line[name] for line in lines]
+        columns[name] = torch.stack(values).tolist() if isinstance(values[0], Tensor) else [list(v) for v in values]
+    return [{name: [step[i] for step in column] for name, column in columns.items()} for i in range(n_cases)]
+
+
+def _error(image: Tensor, history: dict[str, list[float]]) -> str | None:
+    """A sentence when the edit ran away."""
+    if torch.isfinite(image).all():
+        return None
+    sizes = history.get("drift_rms", [])
+    step = next((i for i, size in enumerate(sizes) if not size < float("inf")), None)
+    when = f": the latent left the finite numbers at step {step}" if step is not None else ""
+    return "the image is not finite" + when
+
+
+def _reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _peak(device: torch.device) -> int | None:
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

@@ -1,0 +1,1 @@
+"""Lightning modules: thin, manual optimisation, one dict logged a step."""

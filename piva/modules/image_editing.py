@@ -1,0 +1,108 @@
+"""The editing loop over latents, as a Lightning module: ask, step along the direction, train the auxiliaries, log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from piva.auxiliary.training import AuxiliaryTraining
+from piva.noise import DrawPlan
+from piva.representations.latent import LatentImages
+from piva.schedule import weight
+from piva.scores import ScoreEngine
+from piva.step import Ask, Step
+
+
+class Method(Protocol):
+    """What the loop needs of a method; its settings are its fields."""
+
+    step_size: float
+    weighting: Any
+
+    def direction(self, step: Step, ask: Ask) -> Tensor:
+        """[B,C,H,W]; descent on it edits."""
+        ...
+
+
+class ImageEditing(L.LightningModule):
+    """theta <- theta - step_size x direction, once a batch of the loader, whose batches are the step numbers.
+
+    The prior stays outside the module tree (it would land in checkpoints): the engine holds it.
+
+    Args:
+        adapters: the auxiliaries, as the module's own parameters.
+        on_step: called with every step's log; its tensors are on the device, one value per case.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        representation: LatentImages,
+        engine: ScoreEngine,
+        plan: DrawPlan,
+        adapters: Mapping[str, nn.Module],
+        training: AuxiliaryTraining | None = None,
+        on_step: Callable[[dict[str, Any]], None] | None = None,
+    ):
+        super().__init__()
+        self.automatic_optimization = False
+        self.method, self.representation, self.engine, self.plan = method, representation, engine, plan
+        self.auxiliaries = nn.ModuleDict(adapters)
+        self.training_of_auxiliaries = training
+        self.on_step = on_step
+        self.z_src = representation().detach().clone()
+        self.log_lines: list[dict[str, Any]] = []
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Plain SGD: its learning rate is the method's step_size."""
+        return torch.optim.SGD(self.representation.parameters(), lr=self.method.step_size)
+
+    def on_fit_start(self) -> None:
+        """Warm the auxiliaries up; the trainer's own start is over by now."""
+        if self.training_of_auxiliaries is not None:
+            self.training_of_auxiliaries.warm_up(self.engine, self.z_src)
+
+    def training_step(self, index: int, batch_idx: int) -> None:
+        """One update of theta, and the auxiliaries' training steps that go with it."""
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        before = list(self.engine.rows_forward), list(self.engine.rows_backward)
+        z = self.representation()
+        step = self._step(index, z.detach())
+        direction = self.method.direction(step, self.engine.ask(step))
+        z.backward(gradient=direction)
+        optimizer.step()  # type: ignore[union-attr]
+        optimizer.zero_grad(set_to_none=True)  # type: ignore[union-attr]
+        if self.training_of_auxiliaries is not None:
+            self.training_of_auxiliaries.finish_step(self.engine, step)
+        self._log_step(step, direction, before)
+
+    def _step(self, index: int, z: Tensor) -> Step:
+        draw = self.plan.at(index)
+        return Step(
+            index=index, z=z.clone(), z_src=self.z_src, t=draw.t, timesteps=draw.timesteps, abar=draw.abar,
+            abars=self.plan.abars, eps=draw.eps, w=weight(draw.abar, self.method.weighting),
+            draw=lambda purpose: self.plan.normal(index, purpose),
+        )  # fmt: skip
+
+    def _log_step(self, step: Step, direction: Tensor, before: tuple[list[int], list[int]]) -> None:
+        """One dict a step. Sizes are root mean squares of a case's elements, [B]; no value is read from the device."""
+        counts = self.engine.rows_forward, self.engine.rows_backward
+        line: dict[str, Any] = {"step": step.index, "t": step.timesteps, "direction_rms": _rms(direction)}
+        line |= {f"{name}_rms": _rms(term) for name, term in step.notes.items()}
+        line["drift_rms"] = _rms(self.representation().detach() - self.z_src)
+        if self.training_of_auxiliaries is not None:
+            line |= {f"{name}_loss": loss for name, loss in self.training_of_auxiliaries.losses.items()}
+        for name, now, old in zip(("rows_forward", "rows_backward"), counts, before, strict=True):
+            line[name] = tuple(n - o for n, o in zip(now, old, strict=True))
+        self.log_lines.append(line)
+        if self.on_step is not None:
+            self.on_step(line)
+
+
+def _rms(values: Tensor) -> Tensor:
+    """Root mean square of each case: [B,C,H,W] -> [B]."""
+    return values.detach().square().mean(dim=(1, 2, 3)).sqrt()

@@ -1,0 +1,1 @@
+"""Representations: the differentiable generators g(theta) whose parameters are edited."""
