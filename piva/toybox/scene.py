@@ -84,6 +84,8 @@ def invalidity(scene: Scene) -> str | None:
         return "a white pattern looks like a black one"
     if scene.leaning and scene.shape not in words.LEANING_SHAPES:
         return f"one can't see a {scene.shape} lean"
+    if scene.shiny and (scene.time == "night" or scene.pattern != "plain"):
+        return "gloss can't be told at night, or on a pattern"
     if scene.style == "sketch" and (scene.time != "day" or scene.shiny):
         return "a sketch shows neither light nor gloss"
     return None

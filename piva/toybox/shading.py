@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from piva.toybox.render import Hits
 
 PAPER = (0.96, 0.95, 0.91)
+MIRROR = 0.5
+"""Share of the light that a shiny surface mirrors when seen straight on."""
 
 
 @dataclass(frozen=True)
@@ -160,13 +162,34 @@ def surface(parts: PartGroup, hits: Hits, normal: Tensor, lit: Tensor, rays: Ray
     upward = (0.5 + 0.5 * normal[:, 1]) * (0.55 + 0.45 * (hits.point[:, 1] / 0.25).clamp(0, 1))
     bounce = world.ground[scene] * (0.5 - 0.5 * normal[:, 1:2]) * 0.3 * world.sun_color[scene]
     base = color * (world.sun_color[scene] * diffuse[:, None] + world.ambient[scene] * upward[:, None] + bounce)
-    mirror = 2 * (normal * view).sum(-1, keepdim=True) * normal - view
-    spot = (mirror * sun).sum(-1).clamp(min=0)
-    fresnel = 0.10 + 0.90 * (1 - (normal * view).sum(-1).clamp(0, 1)) ** 3
-    seen = torch.where(mirror[:, 1:2] > 0, sky(mirror, world, scene), world.ground[scene] * world.ambient[scene])
-    shine = seen * fresnel[:, None] * 0.8 + world.sun_color[scene] * (spot**24 * lit * 1.6)[:, None]
-    dull = world.sun_color[scene] * (spot**6 * lit * 0.02)[:, None]
-    return base + torch.where(gloss[:, None] > 0, shine, dull)
+    spot = (_mirrored(normal, view) * sun).sum(-1, keepdim=True).clamp(min=0)
+    dull = base + world.sun_color[scene] * (spot**6 * lit[:, None] * 0.02)
+    polished = _polished(base, color, hits, normal, view, lit, world)
+    return torch.where(gloss[:, None] > 0, polished, dull)
+
+
+def _mirrored(normal: Tensor, view: Tensor) -> Tensor:
+    """Where a mirror sends the view direction. [M, 3]."""
+    return 2 * (normal * view).sum(-1, keepdim=True) * normal - view
+
+
+def _polished(
+    base: Tensor, color: Tensor, hits: Hits, normal: Tensor, view: Tensor, lit: Tensor, world: World
+) -> Tensor:
+    """A shiny surface mirrors sky and ground in its own tint, as metals do, with a highlight and a streak of sun."""
+    scene, sun = hits.scene, world.sun[hits.scene]
+    mirror = _mirrored(normal, view)
+    away = hits.point[:, 1:2] / (mirror[:, 1:2].abs() + 0.15)  # how far off the mirrored ray meets the ground
+    far = 1 - torch.exp(-0.9 * away.clamp(min=0))
+    open_ground = world.ground[scene] * (world.sun_color * world.sun[:, 1:2] + world.ambient)[scene]
+    seen_ground = 0.5 * open_ground * (1 - far) + world.horizon[scene] * far
+    seen = torch.where(mirror[:, 1:2] > 0, sky(mirror, world, scene), seen_ground)
+    spot = (mirror * sun).sum(-1, keepdim=True).clamp(min=0) ** 20
+    level = F.normalize(mirror[:, [0, 2]], dim=-1) * F.normalize(sun[:, [0, 2]], dim=-1)
+    streak = level.sum(-1, keepdim=True).clamp(min=0) ** 40
+    glint = world.sun_color[scene] * (2.0 * spot + 0.6 * streak) * (0.25 + 0.75 * lit[:, None])
+    fresnel = MIRROR + (1 - MIRROR) * (1 - (normal * view).sum(-1, keepdim=True).clamp(0, 1)) ** 3
+    return base * (1 - fresnel) + seen * fresnel * (0.22 + 0.78 * color) + glint
 
 
 def to_srgb(linear: Tensor) -> Tensor:
