@@ -43,6 +43,11 @@ class Plan:
     done: tuple[str, ...] = ()
 
     @property
+    def remains(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.batches or self.rescore)
+
+    @property
     def edits(self) -> int:
         """Number of cases that have to be edited and recorded."""
         return sum(len(batch.wanted) for batch in self.batches)

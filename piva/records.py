@@ -29,7 +29,7 @@ RECORD_VERSION = 1
 RUN_FILE, CASES_FILE, IMAGES = "run.json", "cases.jsonl", "images"
 
 Status = Literal["ok", "error", "skipped"]
-Stage = Literal["load", "edit", "write", "score"]
+Stage = Literal["load", "edit", "score"]
 
 
 class Record(BaseModel):

@@ -49,7 +49,8 @@ def _prepare(benchmark: Any, config: Any) -> Tools:
     from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
     from benchmarks.plan import spread
 
-    check_disk(config.out)
+    if not config.dry_run:
+        check_disk(config.out)
     root = benchmark.locate(config.root, config.split)
     cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
     prior = load_prior(config.prior)
@@ -67,8 +68,9 @@ def _run(tools: Tools, seed: int) -> int:
     _announce(tools, path, plan)
     if config.dry_run:
         return COMPLETE
-    interrupted = _execute(tools, record, path, plan, seed)
-    return INTERRUPTED if interrupted else conclude(path, plan)
+    if plan.remains and _execute(tools, record, path, plan, seed):
+        return INTERRUPTED
+    return conclude(path, plan)
 
 
 def _execute(tools: Tools, record: "RunRecord", path: Path, plan: "Plan", seed: int) -> bool:
@@ -83,8 +85,6 @@ def _execute(tools: Tools, record: "RunRecord", path: Path, plan: "Plan", seed: 
     with RunFolder(path) as folder:
         record = launched(record, path, plan.cases, config.batch_size, str(prior.device))
         folder.write_run(record)
-        if not plan.batches and not plan.rescore:
-            return False
         edit = editor(config.method, prior, config.steps, seed)
         mirror = open_mirror(config.tracker)
         mirror.start(record, path)

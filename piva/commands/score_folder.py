@@ -89,8 +89,9 @@ def main(arguments: Sequence[str]) -> int:
     path = config.out / record.benchmark / f"{record.method}-{record.edit_key}"
     plan = plan_run(path, record, cases, batch_size=1)
     print(f"{path}: {plan.edits} of {len(plan.cases)} images to score", file=sys.stderr)
-    with RunFolder(path) as folder:
-        _execute(folder, record, plan, config, root, scorer)
+    if plan.remains:
+        with RunFolder(path) as folder:
+            _execute(folder, record, plan, config, root, scorer)
     return conclude(path, plan)
 
 
@@ -112,7 +113,7 @@ def _execute(folder: Any, record: "RunRecord", plan: Any, config: FolderConfig, 
     folder.write_run(record)
     find = _finder(config.images, root, plan.cases)
     size = _sizes(find, config.resize_source)
-    with Bar(config.name, max(1, plan.edits + len(plan.rescore)), 1) as bar:
+    with Bar(config.name, plan.edits + len(plan.rescore), 1) as bar:
         execute(Job(folder, record, size, _reader(find), scorer, (bar,)), plan)
 
 
