@@ -1,10 +1,19 @@
 """Shared fixtures: a Stable Diffusion pipeline of the real classes, tiny and randomly initialised."""
 
+import os
 import string
 from pathlib import Path
 
 import pytest
 import torch
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real data that is not in the repository; the one place that says so and skips."""
+    if not os.environ.get("PIVA_REAL_DATA"):
+        pytest.skip("PIVA_REAL_DATA is unset: it names a folder with real data, which is not in the repository")
+    return Path(os.environ["PIVA_REAL_DATA"])
 
 
 @pytest.fixture(scope="session")

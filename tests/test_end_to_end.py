@@ -1,8 +1,6 @@
 """The whole way with nothing replaced: a tiny pipeline, the engine, the metrics, the records, the tables."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from harness_world import write_bench
@@ -32,14 +30,6 @@ def out(tmp_path_factory, tiny_pipeline_folder):
         method = ["--method", *flags, "--prior.model", str(tiny_pipeline_folder)]
         assert main(["run", "pie-bench", *method, *common]) == 0
     return folder / "runs"
-
-
-@pytest.fixture
-def real_data():
-    """Folder of the real data, which is not in the repository."""
-    if not os.environ.get("PIVA_REAL_DATA"):
-        pytest.skip("PIVA_REAL_DATA is unset: the real PIE-Bench sample is not in the repository")
-    return Path(os.environ["PIVA_REAL_DATA"])
 
 
 def runs(out):

@@ -1,7 +1,6 @@
 """The strict reader of PIE-Bench's format: what it reads, and that it names everything that is wrong."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -283,11 +282,8 @@ def test_labels_of_no_case_and_a_true_edit_of_another_size(root):
 
 
 @pytest.fixture(scope="module")
-def sample():
-    folder = os.environ.get("PIVA_REAL_DATA")
-    if not folder:
-        pytest.skip("PIVA_REAL_DATA is unset: the real PIE-Bench sample is not in the repository")
-    return Path(folder) / "pie-bench-sample"
+def sample(real_data):
+    return real_data / "pie-bench-sample"
 
 
 def test_the_real_sample(sample):
