@@ -29,7 +29,6 @@ def test_every_file_that_is_no_code_is_package_data():
         for glob in globs
         for file in (ROOT / package.replace(".", "/")).glob(glob)
     }
-    # A table that LEAD's runs wrote is for readers of the repository, not for the package.
     others = {
         file
         for folder in ("piva", "benchmarks", "reports/templates")
