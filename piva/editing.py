@@ -28,7 +28,7 @@ from piva.schedule import check_range
 from piva.scores import RowCache, ScoreEngine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EditInput:
     """One case."""
 
@@ -38,7 +38,7 @@ class EditInput:
     tgt: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EditOutput:
     """What became of it."""
 

@@ -57,7 +57,7 @@ def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Draw:
     """A timestep and a noise for each of B cases."""
 
@@ -67,7 +67,7 @@ class Draw:
     timesteps: tuple[int, ...]  # t once more, for the host
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DrawPlan:
     """Where the draws of a batch of cases come from."""
 

@@ -42,7 +42,7 @@ TARGET = Prompt("tgt")
 UNCONDITIONAL = Prompt(None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Request:
     """A wanted score: the noise predicted in x, by the prior under guidance, or by an auxiliary without."""
 
@@ -85,7 +85,7 @@ class Ask(Protocol):
     def __call__(self, **requests: Request) -> Any: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """What is known in one step, for a batch of B independent cases."""
 

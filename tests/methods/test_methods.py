@@ -1,5 +1,7 @@
 """SDS, DDS and Piva: closed forms on Gaussians, fixed points, identities, and the UNet rows each takes."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -175,6 +177,13 @@ def test_the_table_names_every_method():
         assert method.name == name
         assert method.VERSION >= 1
         assert type(method).__module__ == where.partition(":")[0]
+
+
+def test_settings_are_read_without_torch():
+    """So that flags are checked, and plans made, at once."""
+    modules = ", ".join(where.partition(":")[0] for where in METHODS.values())
+    program = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_an_empty_range_of_timesteps_is_refused():

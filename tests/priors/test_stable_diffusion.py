@@ -97,13 +97,16 @@ def test_v_prediction_pipelines_are_recognised_and_edited(changed_pipeline):
     assert output.error is None
 
 
-def test_half_precision_weights_edit_too(tiny_pipeline_folder, tiny_prior):
-    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu", dtype="bfloat16")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_edits_and_trains_too(tiny_pipeline_folder, tiny_prior, dtype):
+    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu", dtype=dtype)
     case = EditInput("a", torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)), "a cat", "a dog")
-    (output,) = edit_batch(prior, Piva(), [case], steps=3, seed=0)
-    (exact,) = edit_batch(tiny_prior, Piva(), [case], steps=3, seed=0)
+    method = Piva(aux={"lr": 1e-2})
+    (output,) = edit_batch(prior, method, [case], steps=6, seed=0)
+    (exact,) = edit_batch(tiny_prior, method, [case], steps=6, seed=0)
     assert (output.image - exact.image).abs().mean() < 0.02
-    assert prior.unet.dtype == torch.bfloat16
+    assert output.history["phi_loss"] == pytest.approx(exact.history["phi_loss"], rel=0.05)
+    assert prior.unet.dtype == getattr(torch, dtype)
     assert prior.vae.dtype == torch.float32
 
 
