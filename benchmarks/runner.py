@@ -52,6 +52,8 @@ class Job:
     scorer: Any
     """`piva.metrics.scorer.Scorer`, or what scores like it."""
     observers: tuple[Observer, ...] = ()
+    costs_known: bool = True
+    """False where images were made elsewhere: time and rows are then unknown, not zero."""
 
 
 @dataclass
@@ -190,8 +192,9 @@ def _keep(job: Job, work: Work, output: EditOutput, together: int) -> None:
     work.edited = to_eight_bits(output.image)
     record = work.record
     record.image, record.image_sha256 = job.folder.write_image(work.case.id, to_pil(work.edited))
-    record.seconds_edit, record.peak_bytes = output.seconds, output.peak_bytes
-    record.unet_rows, record.unet_rows_backward = output.unet_rows, output.unet_rows_backward
+    if job.costs_known:
+        record.seconds_edit, record.peak_bytes = output.seconds, output.peak_bytes
+        record.unet_rows, record.unet_rows_backward = output.unet_rows, output.unet_rows_backward
     record.batch = together
     record.history = {
         name: {"first": values[0], "last": values[-1], "mean": sum(values) / len(values)}

@@ -114,7 +114,7 @@ def _execute(folder: Any, record: "RunRecord", plan: Any, config: FolderConfig, 
     find = _finder(config.images, root, plan.cases)
     size = _sizes(find, config.resize_source)
     with Bar(config.name, plan.edits + len(plan.rescore), 1) as bar:
-        execute(Job(folder, record, size, _reader(find), scorer, (bar,)), plan)
+        execute(Job(folder, record, size, _reader(find), scorer, (bar,), costs_known=False), plan)
 
 
 def _finder(images: Path, root: Path, cases: Sequence["Case"]) -> Callable[[str], Path | None]:

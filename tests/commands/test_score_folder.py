@@ -37,6 +37,7 @@ def test_every_image_is_scored_and_kept(score):
     assert read_run(folder).method == "theirs"
     for k, case in enumerate(score.cases().values()):
         assert case.metrics["shift"] == pytest.approx(0.2, abs=1e-6), k
+        assert case.seconds_edit is case.unet_rows is None
     assert (folder / "images" / "000000000000.png").is_file()
 
 
