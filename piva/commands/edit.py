@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -72,12 +73,13 @@ def main(arguments: Sequence[str]) -> int:
     check_method(config.method, prior)
     image, change = fit_photo(photo, prior.image_size, config.fit)
     image = to_eight_bits(image)
-    key = _key(config, image, prior.fingerprint)
+    pixels = sha256(image.numpy().tobytes()).hexdigest()
+    key = _key(config, pixels, prior.fingerprint)
     out = config.out or Path("edits") / f"{config.picture.stem}-{config.method.name}-{key}"
     check_disk(out)
     if change:
         print(f"{config.picture} {change}", file=sys.stderr)
-    output = _edit(config, prior, image)
+    output = _edit(config, prior, image, pixels)
     if output.error:
         raise PreflightError(f"the edit failed: {output.error}; try a smaller --method.step-size or --method.guidance")
     edited = to_eight_bits(output.image)
@@ -89,12 +91,10 @@ def main(arguments: Sequence[str]) -> int:
     return COMPLETE
 
 
-def _key(config: Any, image: Any, fingerprint: str) -> str:
-    from hashlib import sha256
-
+def _key(config: Any, pixels: str, fingerprint: str) -> str:
     from piva.keys import edit_key
 
-    facts = {"pixels": sha256(image.numpy().tobytes()).hexdigest(), "source": config.source, "target": config.target}
+    facts = {"pixels": pixels, "source": config.source, "target": config.target}
     return edit_key(
         benchmark=facts,
         method=config.method.name,
@@ -106,12 +106,13 @@ def _key(config: Any, image: Any, fingerprint: str) -> str:
     )
 
 
-def _edit(config: Any, prior: Any, image: Any) -> "EditOutput":
+def _edit(config: Any, prior: Any, image: Any, pixels: str) -> "EditOutput":
+    """The edit; noise is keyed by the picture's `pixels`, as the edit_key is, so that its file's name is only a name."""
     from benchmarks.launch import editor
     from benchmarks.progress import Bar
     from piva.editing import EditInput
 
-    case = EditInput(config.picture.stem, image, config.source, config.target)
+    case = EditInput(pixels, image, config.source, config.target)
     with Bar(config.method.name, 1, config.steps) as bar:
         edit = editor(config.method, prior, config.steps, config.seed)
         return edit([case], lambda values: bar.step({**values, "cases": 1}))[0]

@@ -60,6 +60,26 @@ def test_without_out_the_folder_names_picture_method_and_key(edit, tmp_path, mon
     assert folder.name.startswith("cat-dds-")
 
 
+def test_a_renamed_picture_gives_the_same_image(tmp_path, monkeypatch):
+    from piva.noise import draw
+
+    def noisy(inputs, on_step):
+        return [
+            output(case, case.image + 0.1 * draw(case.image.shape, seed=0, case_id=case.case_id, step=0, purpose="n"))
+            for case in inputs
+        ]
+
+    scorer = use_plain_world(monkeypatch, edit=noisy)
+    scorer.score = lambda case: scorer.score_batch([case])[0]
+    for name, grey in (("one", 51), ("two", 51), ("other", 52)):
+        Image.new("RGB", (16, 16), (grey,) * 3).save(tmp_path / f"{name}.png")
+        prompts = ["--source", "a", "--target", "b", "--out", str(tmp_path / name)]
+        assert main(["edit", str(tmp_path / f"{name}.png"), *prompts]) == 0
+    one, two, other = ((tmp_path / name / "edited.png").read_bytes() for name in ("one", "two", "other"))
+    assert one == two
+    assert one != other
+
+
 def test_what_cannot_be_edited_ends_with_3(edit, tmp_path, capsys):
     assert main(["edit", str(tmp_path / "none.png"), "--source", "a", "--target", "b"]) == 3
     assert "there is no such file" in capsys.readouterr().err
