@@ -1,6 +1,7 @@
 """From settings to a run that can start: prior and scorer loaded, keys computed, records opened, plan made."""
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,9 +130,8 @@ def check_disk(out: Path) -> None:
     """Raises PreflightError unless `out` can be made, written to, and has some room left."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".probe"
-        probe.write_bytes(b"")
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=out):
+            pass
         free = shutil.disk_usage(out).free
     except OSError as problem:
         raise PreflightError(f"cannot write to {out}: {problem}") from problem

@@ -215,10 +215,26 @@ def test_interruption_ends_with_130_and_is_continued(world, monkeypatch, capsys)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(launch, "editor", lambda *arguments: interrupted)
-    assert world() == 130
+    assert world("--seeds", "0", "1") == 130
     assert "the same command does the rest" in capsys.readouterr().err
+    assert len(world.folders()) == 1  # the second seed was not begun
     monkeypatch.setattr(launch, "editor", stand_in)
     assert world() == 0
+
+
+def test_a_run_is_planned_when_it_is_ours(world, monkeypatch):
+    import benchmarks.launch as launch
+    from piva.records import RunFolder
+
+    real = launch.plan_run
+
+    def plan(path, *arguments):
+        with pytest.raises(PreflightError, match="another process is writing"):
+            RunFolder(path)
+        return real(path, *arguments)
+
+    monkeypatch.setattr(launch, "plan_run", plan)
+    assert world("--limit", "2") == 0
 
 
 def test_identity_rows_ask_the_prior_for_no_score(world):

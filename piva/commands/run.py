@@ -15,7 +15,7 @@ from piva.registry import resolve
 if TYPE_CHECKING:
     from benchmarks.plan import Plan
     from piva.data.pie_bench import Case
-    from piva.records import RunRecord
+    from piva.records import RunFolder, RunRecord
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,12 @@ def main(arguments: Sequence[str]) -> int:
     kind, rest = with_method(RunConfig, METHODS | IDENTITY_ROWS, rest)
     config = parse(kind, f"run {name or 'BENCHMARK'}", rest, f"Edit and score the cases of {' or '.join(BENCHMARKS)}.")
     tools = _prepare(resolve("benchmark", BENCHMARKS, str(name)), config)
-    return max([_run(tools, seed) for seed in config.seeds])
+    codes = []
+    for seed in config.seeds:
+        codes.append(_run(tools, seed))
+        if codes[-1] == INTERRUPTED:
+            break
+    return max(codes)
 
 
 def _prepare(benchmark: Any, config: Any) -> Tools:
@@ -60,42 +65,43 @@ def _prepare(benchmark: Any, config: Any) -> Tools:
 
 def _run(tools: Tools, seed: int) -> int:
     from benchmarks.launch import describe, plan_run, run_path
+    from piva.records import RunFolder
 
     config = tools.config
     record = describe(tools.benchmark, tools.root, config, config.method, tools.prior, tools.scorer, seed)
     path = run_path(config.out, record)
-    plan = plan_run(path, record, tools.cases, config.batch_size)
-    _announce(tools, path, plan)
     if config.dry_run:
+        _announce(tools, path, plan_run(path, record, tools.cases, config.batch_size))
         return COMPLETE
-    if plan.remains and _execute(tools, record, path, plan, seed):
-        return INTERRUPTED
+    with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
+        plan = plan_run(path, record, tools.cases, config.batch_size)
+        _announce(tools, path, plan)
+        if plan.remains and _execute(tools, record, folder, plan, seed):
+            return INTERRUPTED
     return conclude(path, plan)
 
 
-def _execute(tools: Tools, record: "RunRecord", path: Path, plan: "Plan", seed: int) -> bool:
+def _execute(tools: Tools, record: "RunRecord", folder: "RunFolder", plan: "Plan", seed: int) -> bool:
     """Does the work; true if it was interrupted from the keyboard."""
     from benchmarks.launch import editor, launched
     from benchmarks.progress import Bar
     from benchmarks.runner import Job, execute
-    from piva.records import RunFolder
     from piva.tracking import open_mirror
 
     config, prior = tools.config, tools.prior
-    with RunFolder(path) as folder:
-        record = launched(record, path, plan.cases, config.batch_size, str(prior.device))
-        folder.write_run(record)
-        edit = editor(config.method, prior, config.steps, seed)
-        mirror = open_mirror(config.tracker)
-        mirror.start(record, path)
-        try:
-            with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
-                execute(Job(folder, record, lambda case: prior.image_size, edit, tools.scorer, (bar, mirror)), plan)
-        except KeyboardInterrupt:
-            print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)
-            return True
-        finally:
-            mirror.finish()
+    record = launched(record, folder.path, plan.cases, config.batch_size, str(prior.device))
+    folder.write_run(record)
+    edit = editor(config.method, prior, config.steps, seed)
+    mirror = open_mirror(config.tracker)
+    mirror.start(record, folder.path)
+    try:
+        with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
+            execute(Job(folder, record, lambda case: prior.image_size, edit, tools.scorer, (bar, mirror)), plan)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)
+        return True
+    finally:
+        mirror.finish()
     return False
 
 

@@ -87,10 +87,10 @@ def main(arguments: Sequence[str]) -> int:
     scorer = load_scorer(config.device)
     record = _describe(benchmark, root, config, scorer)
     path = config.out / record.benchmark / f"{record.method}-{record.edit_key}"
-    plan = plan_run(path, record, cases, batch_size=1)
-    print(f"{path}: {plan.edits} of {len(plan.cases)} images to score", file=sys.stderr)
-    if plan.remains:
-        with RunFolder(path) as folder:
+    with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
+        plan = plan_run(path, record, cases, batch_size=1)
+        print(f"{path}: {plan.edits} of {len(plan.cases)} images to score", file=sys.stderr)
+        if plan.remains:
             _execute(folder, record, plan, config, root, scorer)
     return conclude(path, plan)
 
