@@ -107,7 +107,7 @@ def _key(config: Any, pixels: str, fingerprint: str) -> str:
 
 
 def _edit(config: Any, prior: Any, image: Any, pixels: str) -> "EditOutput":
-    """The edit; noise is keyed by the picture's `pixels`, as the edit_key is, so that its file's name is only a name."""
+    """The edit; noise is keyed by the digest of the pixels, as edit_key is: a file's name is only a name."""
     from benchmarks.launch import editor
     from benchmarks.progress import Bar
     from piva.editing import EditInput
