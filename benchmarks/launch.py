@@ -58,6 +58,8 @@ def check_method(method: Any, prior: Any) -> None:
     """Raises ConfigError where the method's settings do not suit the prior."""
     if method.name not in IDENTITY_ROWS:
         check_range(method.t_min, method.t_max, len(prior.abar))
+        if method.auxiliaries:
+            prior.adapter(method.aux, seed=0, case_ids=())  # of no case, which finds the layers and builds nothing
 
 
 def editor(method: Any, prior: Any, steps: int, seed: int) -> Edit:

@@ -18,6 +18,7 @@ from benchmarks.plan import Batch, Plan
 from piva.data.images import read_image
 from piva.data.pie_bench import Case, load_image, load_mask, load_true_edit
 from piva.editing import EditInput, EditOutput
+from piva.errors import ConfigError, PreflightError
 from piva.metrics.batch import ScoreInput
 from piva.records import CaseRecord, RunFolder, RunRecord, Stage
 
@@ -76,7 +77,8 @@ def execute(job: Job, plan: Plan) -> None:
     """Does what the plan says remains; every case asked for leaves a record.
 
     Raises:
-        PreflightError: the disk refuses. What was recorded before is kept.
+        ConfigError: an edit finds the settings wrong.
+        PreflightError: the disk or the device refuses. What was recorded before is kept.
     """
     for start in range(0, len(plan.rescore), RESCORE_TOGETHER):
         works = _load(job, plan, plan.rescore[start : start + RESCORE_TOGETHER], wanted=None)
@@ -137,13 +139,19 @@ def _begun(job: Job, plan: Plan, case: Case) -> CaseRecord:
 
 
 def _edit_batch(job: Job, plan: Plan, batch: Batch) -> None:
-    """Edits a whole batch, and records the cases of it that are wanted."""
+    """Edits a whole batch, and records the cases of it that are wanted.
+
+    Raises:
+        ConfigError, PreflightError: the settings or the machine are at fault; every case would fail alike.
+    """
     works = _load(job, plan, batch.cases, batch.wanted)
     if not works:
         return
     together = len(works)
     try:
         outputs = _edit(job, works)
+    except (ConfigError, PreflightError):
+        raise
     except Exception as problem:  # one case may spoil a batch: each is tried alone, and fails alone
         outputs = [problem] if together == 1 else [_edit_alone(job, work) for work in works]
         together = 1
@@ -174,6 +182,8 @@ def _edit(job: Job, works: Sequence[Work]) -> list[EditOutput | Exception]:
 def _edit_alone(job: Job, work: Work) -> EditOutput | Exception:
     try:
         return _edit(job, [work])[0]
+    except (ConfigError, PreflightError):
+        raise
     except Exception as problem:
         return problem
 

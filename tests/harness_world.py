@@ -55,6 +55,9 @@ class PlainPrior:
         self.device = torch.device("cpu")
         self.abar = torch.linspace(0.999, 0.001, 1000)
 
+    def adapter(self, settings, seed, case_ids) -> None:
+        """Any layers will do."""
+
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         return images
 

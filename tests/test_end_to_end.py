@@ -79,6 +79,14 @@ def test_a_report_is_made_of_them(out):
     assert (out / "report" / "index.html").is_file()
 
 
+def test_layers_that_the_unet_lacks_end_with_2_before_any_work(tmp_path, tiny_pipeline_folder, capsys):
+    root = write_bench(tmp_path / "bench", n=2, size=32)
+    where = ["--root", str(root), "--out", str(tmp_path / "runs"), "--prior.model", str(tiny_pipeline_folder)]
+    assert main(["run", "pie-bench", "--method", "piva", "--method.aux.target-modules", "foo", *where]) == 2
+    assert "--method.aux.target-modules: 'foo' names no layer" in capsys.readouterr().err
+    assert not (tmp_path / "runs" / "pie-bench").exists()
+
+
 def test_one_picture_is_edited(tmp_path, tiny_pipeline_folder):
     from PIL import Image
 

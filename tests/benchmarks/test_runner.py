@@ -12,7 +12,7 @@ from benchmarks.plan import compose, spread
 from benchmarks.runner import Job, Skipped, execute, to_eight_bits, to_pil
 from piva.data.images import read_image
 from piva.data.pie_bench import load_image, read
-from piva.errors import PreflightError
+from piva.errors import ConfigError, PreflightError
 from piva.provenance import collect
 from piva.records import Launch, RunFolder, RunRecord, now, read_cases
 
@@ -208,6 +208,16 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_there(run, monkeypatch):
     assert 0 < len(kept) < 10
     assert {case.status for case in run.go().values()} == {"ok"}
     assert len(read_cases(run.path)) == 10
+
+
+@pytest.mark.parametrize("problem", [ConfigError("no such layer"), PreflightError("no such device")])
+def test_wrong_settings_stop_the_run_and_are_no_case_s_error(run, problem):
+    def refuse(inputs, on_step):
+        raise problem
+
+    with pytest.raises(type(problem), match="no such"):
+        run.go(refuse)
+    assert read_cases(run.path) == {}
 
 
 def test_observers_see_steps_and_cases(run):
