@@ -78,7 +78,7 @@ def describe(
     benchmark: Benchmark, root: Path, config: RunConfig, method: Any, prior: Any, scorer: Any, seed: int
 ) -> RunRecord:
     """The record of a run, with both keys; its folder may hold an earlier launch of it."""
-    split = config.split if benchmark.splits else None
+    split = benchmark.split(root)
     identity_row = method.name in IDENTITY_ROWS
     steps, seed = (0, 0) if identity_row else (config.steps, seed)
     key = edit_key(

@@ -4,6 +4,7 @@ PIE-Bench is the user's own copy (public on request from its authors). PIE-Toybo
 cache folder: `$PIVA_CACHE`, else `~/.cache/piva`. It is deterministic, so that any copy is as good as another.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -24,9 +25,10 @@ class Benchmark:
     name: str
     version: Callable[[], int]
     """Raised when case lists, images or masks change."""
-    splits: tuple[str, ...]
-    locate: Callable[[Path | None, str], Path]
-    """(folder given by the user or None, split) -> folder of the data."""
+    locate: Callable[[Path | None, str | None], Path]
+    """(folder given by the user or None, split asked for or None) -> folder of the data."""
+    split: Callable[[Path], str | None]
+    """Folder of the data -> its split; None where the benchmark has none."""
 
     def cases(self, root: Path, types: Collection[str] = (), ids: Collection[str] = ()) -> list[Case]:
         """The selected cases in the benchmark's own order; an empty selection is all.
@@ -50,7 +52,7 @@ def toybox_version() -> int:
     return VERSION
 
 
-def locate_pie_bench(root: Path | None, split: str) -> Path:
+def locate_pie_bench(root: Path | None, split: str | None) -> Path:
     """The user's own copy.
 
     Raises:
@@ -63,14 +65,39 @@ def locate_pie_bench(root: Path | None, split: str) -> Path:
     return root
 
 
-def locate_pie_toybox(root: Path | None, split: str) -> Path:
-    """The user's folder, or the one in the cache, written now if it isn't there."""
+def locate_pie_toybox(root: Path | None, split: str | None) -> Path:
+    """The user's folder, or the one in the cache (of the test split unless told), written now if it isn't there.
+
+    Raises:
+        ConfigError: the user's folder holds another split or version, or no PIE-Toybox.
+    """
     if root is not None:
-        return locate_pie_bench(root, split)
+        found = toybox_split(locate_pie_bench(root, split))
+        if split not in (None, found):
+            raise ConfigError(f"--split {split}: --root {root} holds the {found} split")
+        return root
+    split = split or "test"
     folder = cache_folder() / f"pie-toybox-v{toybox_version()}" / split
     if not (folder / "mapping_file.json").is_file():
         write_once(folder, lambda target: _write_toybox(target, split))
     return folder
+
+
+def toybox_split(root: Path) -> str:
+    """The split that a folder written by `piva toybox write` holds.
+
+    Raises:
+        ConfigError: it does not say, or was written by another version.
+    """
+    try:
+        facts = json.loads((root / "dataset.json").read_bytes())
+        split, version = facts["split"], facts["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"{root}/dataset.json does not say which split it holds: piva toybox write it anew") from None
+    if split not in ("dev", "test") or version != toybox_version():
+        wanted = f"dev or test of version {toybox_version()}"
+        raise ConfigError(f"{root} holds {split} of version {version}, not {wanted}: piva toybox write it anew")
+    return str(split)
 
 
 def write_once(folder: Path, write: Callable[[Path], None]) -> None:
@@ -104,5 +131,5 @@ def _write_toybox(folder: Path, split: str) -> None:
     write(folder, "dev" if split == "dev" else "test", n=TOYBOX_CASES)
 
 
-PIE_TOYBOX = Benchmark("pie-toybox", toybox_version, ("dev", "test"), locate_pie_toybox)
-PIE_BENCH = Benchmark("pie-bench", lambda: 1, (), locate_pie_bench)
+PIE_TOYBOX = Benchmark("pie-toybox", toybox_version, locate_pie_toybox, toybox_split)
+PIE_BENCH = Benchmark("pie-bench", lambda: 1, locate_pie_bench, lambda root: None)

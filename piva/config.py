@@ -97,8 +97,8 @@ class RunConfig(Settings):
     root: Path | None = runtime(None)
     """Folder of the benchmark's data; pie-toybox writes its own when none is given."""
 
-    split: Literal["dev", "test"] = identity("test")
-    """Split of pie-toybox: choose settings on dev, report on test."""
+    split: Literal["dev", "test"] | None = identity(None)
+    """Split of pie-toybox: choose settings on dev, report on test. That of --root where one is given, else test."""
 
     steps: int = identity(200, ge=1)
     """Updates of the image."""

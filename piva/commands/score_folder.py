@@ -30,8 +30,8 @@ class FolderConfig(Settings):
     root: Path | None = runtime(None)
     """Folder of the benchmark's data; pie-toybox writes its own when none is given."""
 
-    split: Literal["dev", "test"] = identity("test")
-    """Split of pie-toybox."""
+    split: Literal["dev", "test"] | None = identity(None)
+    """Split of pie-toybox; that of --root where one is given, else test."""
 
     resize_source: bool = identity(False)
     """Score at the size of the edits where it differs from the source's; otherwise that is a case's error."""
@@ -162,7 +162,7 @@ def _describe(benchmark: Any, root: Path, config: FolderConfig, scorer: Any) -> 
     from piva.keys import digest, edit_key, file_hash, score_key
     from piva.records import RunRecord
 
-    split = config.split if benchmark.splits else None
+    split = benchmark.split(root)
     method = Folder(images=str(config.images.resolve()), resize_source=config.resize_source)
     cases = benchmark.cases(root)
     find = _finder(config.images, root, cases)

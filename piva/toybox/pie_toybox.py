@@ -4,6 +4,7 @@ root/mapping_file.json                       as PIE-Bench's
 root/annotation_images/<type>/<id>.png       source pictures
 root/true_edits/<type>/<id>.png              the same world with the change made
 root/toybox.json                             {id: {"source": {attribute: class}, "target": {...}}} for the judge
+root/dataset.json                            {"split": ..., "version": ...}
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from piva.toybox.edits import CHANGES, Edit, blended_word, sample_edit
 from piva.toybox.render import render
 from piva.toybox.scene import Split, named_labels
 
-VERSION = 1
+VERSION = 2
 """Of the data set; another number means other pictures, prompts or masks."""
 
 FOLDERS = {
@@ -75,6 +76,7 @@ def write(root: Path, split: Split, n: int = 200, size: int = 64) -> None:
             _save(targets.image[k], root / "true_edits" / path)
             mapping[case_id] = _entry(edit, path, encode_mask(masks[k]))
             labels[case_id] = {"source": named_labels(edit.source), "target": named_labels(edit.target)}
+    (root / "dataset.json").write_text(json.dumps({"split": split, "version": VERSION}))
     (root / "toybox.json").write_text(json.dumps(labels, indent=1))
     (root / "mapping_file.json").write_text(json.dumps(mapping, indent=1))
 

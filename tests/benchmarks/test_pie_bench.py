@@ -24,7 +24,35 @@ def test_toybox_is_written_into_the_cache_once(tmp_path, monkeypatch):
     assert all(case.true_edit_path and case.labels for case in cases)
     stamp = (root / "mapping_file.json").stat().st_mtime_ns
     assert PIE_TOYBOX.locate(None, "dev") == root
+    assert PIE_TOYBOX.split(root) == "dev"
     assert (root / "mapping_file.json").stat().st_mtime_ns == stamp
+
+
+def test_a_folder_of_the_users_own_says_its_split(tmp_path):
+    from piva.toybox.pie_toybox import write
+
+    write(tmp_path, "dev", n=1, size=16)
+    assert PIE_TOYBOX.locate(tmp_path, None) == PIE_TOYBOX.locate(tmp_path, "dev") == tmp_path
+    assert PIE_TOYBOX.split(tmp_path) == "dev"
+    with pytest.raises(ConfigError, match=r"--split test: --root .* holds the dev split"):
+        PIE_TOYBOX.locate(tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "does not say which split"),
+        ("[]", "does not say which split"),
+        ('{"split": "dev"}', "does not say which split"),
+        ('{"split": "dev", "version": 0}', "holds dev of version 0"),
+    ],
+)
+def test_a_folder_that_is_not_this_version_s_pie_toybox_is_refused(tmp_path, content, sentence):
+    (tmp_path / "mapping_file.json").write_text("{}")
+    if content is not None:
+        (tmp_path / "dataset.json").write_text(content)
+    with pytest.raises(ConfigError, match=sentence):
+        PIE_TOYBOX.locate(tmp_path, "dev")
 
 
 def test_the_cache_is_at_home_unless_told(monkeypatch, tmp_path):

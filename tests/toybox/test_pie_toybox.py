@@ -5,7 +5,7 @@ import torch
 
 from piva.data.pie_bench import load_image, load_mask, load_true_edit, read
 from piva.toybox.edits import sample_edit
-from piva.toybox.pie_toybox import write
+from piva.toybox.pie_toybox import VERSION, write
 from piva.toybox.render import render
 
 
@@ -56,4 +56,5 @@ def test_writing_twice_gives_the_same_bytes(tmp_path):
     ]
     assert files[0] == files[1]
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files[0])
-    assert torch.tensor([len(files[0])]).item() == 22
+    assert torch.tensor([len(files[0])]).item() == 23
+    assert json.loads((tmp_path / "a" / "dataset.json").read_text()) == {"split": "dev", "version": VERSION}
