@@ -17,6 +17,14 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cuda() -> torch.device:
+    """A CUDA device; the one place that skips without one."""
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return torch.device("cuda")
+
+
+@pytest.fixture(scope="session")
 def tiny_pipeline_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A diffusers pipeline folder: 32x32 images, latents 4x8x8, character tokens, epsilon prediction, 0.2 M weights."""
     folder = tmp_path_factory.mktemp("tiny-stable-diffusion")

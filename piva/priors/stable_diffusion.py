@@ -126,8 +126,9 @@ class StableDiffusionPrior:
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """Images [B,3,H,W] in [0,1], float32, of latents [B,C,h,w]."""
-        images = self.vae.decode(latents.float() / self.vae.config.scaling_factor, return_dict=False)[0]
+        """Images [B,3,H,W] in [0,1], float32, of latents [B,C,h,w], wherever these lie."""
+        z = latents.to(self.device, torch.float32) / self.vae.config.scaling_factor
+        images = self.vae.decode(z, return_dict=False)[0]
         return ((images + 1) / 2).clamp(0, 1)
 
     @torch.no_grad()
@@ -155,14 +156,15 @@ class StableDiffusionPrior:
 
     def predict(self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = ()) -> Tensor:
         """The UNet's output [R,C,h,w], float32; the last rows go through the adapters of the segments."""
+        x, t = x.to(self.device, self.dtype), t.to(self.device)
         if not segments:
-            return self.unet(x.to(self.dtype), t, embedding, return_dict=False)[0].float()
+            return self.unet(x, t, embedding, return_dict=False)[0].float()
         stacks = [segment.adapter for segment in segments]
         assert isinstance(stacks[0], StackedLoRA)
         sites = self._sites[stacks[0].settings.target_modules]
         sites.stacks, sites.start = stacks, segments[0].start  # type: ignore[assignment]
         try:
-            return self.unet(x.to(self.dtype), t, embedding, return_dict=False)[0].float()
+            return self.unet(x, t, embedding, return_dict=False)[0].float()
         finally:
             sites.stacks = []
 
@@ -199,7 +201,7 @@ def _hub_folder(model: str, revision: str | None, allow_download: bool) -> Path:
     try:
         found = snapshot_download(model, revision=revision, allow_patterns=_FILES, local_files_only=not allow_download)
     except Exception as error:  # the hub's own errors share no base: a bad name, no network, no such revision
-        way = "check the name and the network" if allow_download else "--prior.allow-download True would fetch it"
+        way = "check the name and the network" if allow_download else "--prior.allow-download would fetch it"
         raise PreflightError(f"{model!r} is neither a folder nor a model on this machine: {way}") from error
     return Path(found)
 

@@ -67,6 +67,33 @@ def test_latents_are_scaled_posterior_means(tiny_prior, pipeline):
     torch.testing.assert_close(tiny_prior.decode(z), (decoded / 2 + 0.5).clamp(0, 1))
 
 
+def test_inputs_of_another_number_type_are_converted(tiny_prior):
+    """As those of another device are: this half of the conversion can be seen on a CPU."""
+    images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    z, embedding, t = tiny_prior.encode(images), tiny_prior.embed(["a cat"]), torch.tensor([10])
+    torch.testing.assert_close(tiny_prior.encode(images.double()), z)
+    assert torch.equal(tiny_prior.decode(z.double()), tiny_prior.decode(z))
+    with torch.no_grad():
+        assert torch.equal(tiny_prior.predict(z.double(), t, embedding), tiny_prior.predict(z, t, embedding))
+
+
+def test_on_a_gpu_inputs_may_lie_elsewhere_and_edits_come_out_finite(cuda, tiny_pipeline_folder, tiny_prior):
+    """Lightning leaves the latent on the CPU once its trainer is done."""
+    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device=str(cuda), dtype="float32")
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+    z = prior.encode(image[None])
+    assert z.device.type == prior.decode(z.cpu()).device.type == "cuda"
+    embedding, t = prior.embed(["a cat"]), torch.tensor([10])
+    with torch.no_grad():
+        torch.testing.assert_close(prior.predict(z.cpu(), t, embedding), prior.predict(z, t.to(cuda), embedding))
+    case = EditInput("a", image, "a cat", "a dog")
+    (output,) = edit_batch(prior, Piva(aux={"lr": 1e-2}), [case], steps=4, seed=0)
+    (expected,) = edit_batch(tiny_prior, Piva(aux={"lr": 1e-2}), [case], steps=4, seed=0)
+    assert output.image.device.type == "cpu"
+    assert output.peak_bytes > 0
+    assert (output.image - expected.image).abs().mean() < 1e-2
+
+
 def test_nothing_of_the_frozen_model_requires_grad_or_is_in_training_mode(tiny_prior):
     for part in (tiny_prior.unet, tiny_prior.vae, tiny_prior.text_encoder):
         assert not any(p.requires_grad for p in part.parameters())
