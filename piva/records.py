@@ -20,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from piva.errors import ConfigError, PreflightError
 from piva.provenance import Provenance
@@ -76,7 +76,7 @@ class RunRecord(Record):
 class CaseRecord(Record):
     """How one case ended."""
 
-    case_id: str
+    case_id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     status: Status
     type_id: str
     content: str
@@ -113,6 +113,14 @@ class CaseRecord(Record):
     """How many cases were edited together."""
     history: dict[str, dict[str, float]] = Field(default_factory=dict)
     """Per-step scalar -> first, last, mean."""
+
+    @model_validator(mode="after")
+    def _stays_in_its_folder(self) -> "CaseRecord":
+        if ".." in self.case_id:
+            raise ValueError("a case id has no .. in it")
+        if self.image not in (None, f"{IMAGES}/{self.case_id}.png"):
+            raise ValueError(f"the image of case {self.case_id} is {IMAGES}/{self.case_id}.png, not {self.image}")
+        return self
 
 
 def now() -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined, select_autoescape
 from PIL import Image
 
+from piva.data.images import FORMATS
 from piva.data.pie_bench import EDIT_TYPES, Case, load_mask, read
 from piva.errors import ConfigError, PreflightError
 from piva.records import CaseRecord
@@ -110,7 +111,7 @@ class Pictures:
             size: (H, W) to resize to first, as the run did.
         """
         try:
-            with Image.open(source) as opened:
+            with Image.open(source, formats=FORMATS) as opened:
                 image = opened.convert("RGB")
         except OSError:
             return None

@@ -9,6 +9,7 @@ import pytest
 from harness_world import case_record, run_record
 from PIL import Image
 
+from piva.cli import main
 from piva.errors import ConfigError, PreflightError
 from piva.records import CASES_FILE, RunFolder, find_run, read_cases, read_run, write_atomically
 
@@ -50,6 +51,30 @@ def test_a_damaged_whole_line_is_named(tmp_path):
     (tmp_path / CASES_FILE).write_text('{"case_id": "a"\n')
     with pytest.raises(ConfigError, match="line 1 is damaged"):
         read_cases(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"case_id": "../../escaped"},
+        {"case_id": ".."},
+        {"case_id": "a/b"},
+        {"case_id": "a\n"},
+        {"case_id": ""},
+        {"image": "/etc/passwd"},
+        {"image": "images/../../secret.png"},
+        {"image": "images/b.png"},
+    ],
+)
+def test_a_record_that_points_out_of_its_folder_is_refused(tmp_path, facts, capsys):
+    folder = tmp_path / "pie-toybox" / "dds-aaaa"
+    with RunFolder(folder) as opened:
+        opened.write_run(run_record())
+    hostile = case_record("a", image="images/a.png").model_dump() | facts
+    (folder / CASES_FILE).write_text(json.dumps(hostile) + "\n")
+    assert main(["report", "--runs", str(tmp_path)]) == 2
+    assert "line 1 is damaged" in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()
 
 
 def test_values_that_are_not_finite_are_refused():

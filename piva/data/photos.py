@@ -12,6 +12,8 @@ from torch import Tensor
 from piva.data.images import ImageFileError, resize_image
 
 Fit = Literal["crop", "stretch"]
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+"""What is read; Pillow's other decoders never see a file."""
 
 
 def read_photo(path: Path) -> Image.Image:
@@ -27,7 +29,7 @@ def read_photo(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
+            with Image.open(path, formats=FORMATS) as opened:
                 upright = ImageOps.exif_transpose(opened)
                 upright.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as problem:

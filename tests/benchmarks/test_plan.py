@@ -19,12 +19,14 @@ def cases(tmp_path):
 
 def record(case, folder, score_key="k", **facts):
     """An ok record whose image is on the disk."""
-    file = folder / f"{case.id}.png"
+    file = folder / "images" / f"{case.id}.png"
+    file.parent.mkdir(exist_ok=True)
     Image.new("RGB", (4, 4)).save(file)
     hashes = contents(case)
     fields = {
         "case_id": case.id, "status": "ok", "type_id": case.type_id, "content": hashes.edit, "launch": 0,
-        "score_content": hashes.score, "score_key": score_key, "image": file.name, "image_sha256": file_hash(file),
+        "score_content": hashes.score, "score_key": score_key, "image": f"images/{file.name}",
+        "image_sha256": file_hash(file),
     }  # fmt: skip
     return CaseRecord(**(fields | facts))
 
@@ -78,8 +80,8 @@ def test_a_changed_mask_means_scoring_again(cases, tmp_path):
 def test_a_changed_source_or_a_lost_image_means_editing_again(cases, tmp_path):
     records = {case.id: record(case, tmp_path) for case in cases[:4]}
     Image.new("RGB", (16, 16), "red").save(case_file(tmp_path / "bench", int(cases[1].id)))
-    (tmp_path / f"{cases[2].id}.png").unlink()
-    (tmp_path / f"{cases[3].id}.png").write_bytes(b"other")
+    (tmp_path / "images" / f"{cases[2].id}.png").unlink()
+    (tmp_path / "images" / f"{cases[3].id}.png").write_bytes(b"other")
     plan = compose(cases[:4], 8, records, "k", tmp_path)
     assert plan.batches[0].wanted == {case.id for case in cases[1:4]}
     assert plan.done == (cases[0].id,)

@@ -41,6 +41,16 @@ def test_cmyk(tmp_path):
     assert read_photo(tmp_path / "a.jpg").getpixel((0, 0)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize(("suffix", "is_read"), [("bmp", True), ("tiff", True), ("gif", True), ("ppm", False)])
+def test_formats(tmp_path, suffix, is_read):
+    Image.new("RGB", (4, 4), "white").save(tmp_path / f"a.{suffix}")
+    if is_read:
+        assert read_photo(tmp_path / f"a.{suffix}").getpixel((0, 0)) == (255, 255, 255)
+    else:
+        with pytest.raises(ImageFileError, match="cannot be read as an image"):
+            read_photo(tmp_path / f"a.{suffix}")
+
+
 def test_orientation_is_applied(tmp_path):
     picture = Image.new("RGB", (8, 4), "black")
     picture.putpixel((0, 0), (255, 255, 255))
