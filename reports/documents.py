@@ -8,8 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from piva.config import RunConfig
 from piva.data.pie_bench import EDIT_TYPES
 from piva.errors import ConfigError
+from piva.methods.dds import DDS
 from piva.records import RunRecord, write_atomically
 from piva.stats import bootstrap_mean
 from reports.reading import Run, labels, long_table
@@ -31,21 +33,35 @@ def groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def baseline(runs: Sequence[Run], named: Path | None = None) -> Run | None:
-    """What others are compared with: the run in the folder named if it is one of these, else the first DDS run."""
+    """What others are compared with: the run in the folder named if it is one of these.
+
+    Where none is named, the only DDS run, or of several the only one with default settings; None where that leaves a
+    choice, which is the user's.
+    """
     if named is not None:
         return next((run for run in runs if run.path.resolve() == named), None)
-    return next((run for run in runs if run.record.method == "dds"), None)
+    found = [run for run in runs if run.record.method == "dds"]
+    if len(found) > 1:
+        found = [run for run in found if _is_default(run.record)]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_default(record: RunRecord) -> bool:
+    """Whether a DDS run has the settings, the number of steps and the seed that a command without flags has."""
+    fields = RunConfig.model_fields
+    given = (record.settings, record.steps, (record.seed,))
+    return given == (DDS().model_dump(mode="json"), fields["steps"].default, fields["seeds"].default)
 
 
 def markdown(title: str, runs: Sequence[Run], names: Sequence[str], against: Run | None, command: str) -> str:
     """One benchmark's tables and their footer."""
-    lines = rows(runs, names)
+    lines = rows(runs, names, against)
     parts = [f"## {title}", "", *_main_table(lines, names), ""]
     if against is not None:
         label = dict(zip((run.path for run in runs), labels(runs), strict=True))[against.path]
         found = differences(runs, against, names)
         if found:
-            parts += ["", f"Paired differences: each run minus `{label}`, on the cases both have.", ""]
+            parts += ["", f"Paired differences: each run minus `{label}`, on the same cases.", ""]
             parts += [*_difference_table(found, names), ""]
     parts += ["", *_footer(lines, names, command)]
     return "\n".join(parts) + "\n"

@@ -47,7 +47,13 @@ class Picture:
 
 
 def write_page(
-    out: Path, title: str, runs: Sequence[Run], names: Sequence[str], command: str, full: bool = False
+    out: Path,
+    title: str,
+    runs: Sequence[Run],
+    names: Sequence[str],
+    command: str,
+    full: bool = False,
+    against: Run | None = None,
 ) -> Path:
     """Writes the page for runs of one benchmark; returns the path of index.html.
 
@@ -56,13 +62,14 @@ def write_page(
         names: numbers in the page's table.
         command: the command line that made it, for the footer.
         full: also copy images that are larger than a thumbnail at their own size.
+        against: the baseline, for marks on rows that differ from it in more than the method.
     """
     known = benchmark_cases(runs)
     shown_runs = sorted(zip(runs, labels(runs), strict=True), key=lambda pair: (not pair[0].is_identity_row, pair[1]))
     ids = sorted({id_ for run in runs for id_ in run.cases}, key=lambda id_: (_type(runs, id_), id_))
     pictures = Pictures(out, full)
     cases = [_case(id_, known.get(id_), shown_runs, pictures) for id_ in ids]
-    table = rows(runs, names)
+    table = rows(runs, names, against)
     height, width = next((run.record.image_size for run in runs if run.record.image_size), (1, 1))
     page = _template().render(
         title=title,

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from piva.errors import ConfigError
+from piva.records import CaseRecord
 from piva.registry import unknown
 from piva.stats import Interval, PairedDifference, bootstrap_mean, paired_difference
 from reports.reading import COSTS, Run, info, labels, long_table
@@ -69,8 +70,8 @@ def present(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
     return [name for name in names if name in known]
 
 
-def rows(runs: Sequence[Run], names: Sequence[str]) -> list[Row]:
-    """One row for each run, identity rows first."""
+def rows(runs: Sequence[Run], names: Sequence[str], against: Run | None = None) -> list[Row]:
+    """One row for each run, identity rows first; marked where more than the method sets it apart from the baseline."""
     table = long_table(runs)
     everyone = set().union(*(run.planned for run in runs)) if runs else set()
     result = []
@@ -85,7 +86,7 @@ def rows(runs: Sequence[Run], names: Sequence[str]) -> list[Row]:
             failed=status.count("error"),
             skipped=status.count("skipped"),
             unfinished=len(run.planned - run.ok.keys()) - status.count("error") - status.count("skipped"),
-            marks=marks(run, everyone),
+            marks=marks(run, everyone) + (unlike(run, against, names) if against else ()),
         )
         result.append(row)
     return sorted(result, key=lambda row: (not row.run.is_identity_row, row.label))
@@ -104,10 +105,12 @@ def differences(runs: Sequence[Run], baseline: Run, names: Sequence[str]) -> lis
 def paired(a: Run, b: Run, name: str) -> PairedDifference:
     """a - b over the cases that both runs were asked for; those that lack a value on either side count as missing.
 
+    A case whose image or prompts were others (`content`) is another case, and is left out.
+
     Where nearer to some best value is better (a shift, a ratio), wins count the nearer run; the difference itself is
     of the values.
     """
-    ids = sorted(a.planned & b.planned)
+    ids = [id_ for id_ in sorted(a.planned & b.planned) if _same_content(a.cases.get(id_), b.cases.get(id_))]
     values_a, values_b = ([_value(run, id_, name) for id_ in ids] for run in (a, b))
     facts = info(name)
     if facts.higher_is_better is not None or facts.best is None:
@@ -142,6 +145,28 @@ def marks(run: Run, everyone: set[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def unlike(run: Run, against: Run, names: Sequence[str]) -> tuple[str, ...]:
+    """What sets a row apart from the baseline besides the method: seed, prior, device, and the metrics shown.
+
+    Identity rows have no seed; images made elsewhere have no prior either.
+    """
+    ours, theirs = run.record, against.record
+    found = []
+    if ours.prior["name"] != "none":
+        if not run.is_identity_row and ours.seed != theirs.seed:
+            found.append(f"seed {ours.seed}, the baseline has {theirs.seed}")
+        if ours.prior["fingerprint"] != theirs.prior["fingerprint"]:
+            found.append("another prior than the baseline's")
+    devices, others = ({launch.provenance.device for launch in record.launches} for record in (ours, theirs))
+    if devices != others:
+        found.append("another device than the baseline's")
+    both = [name for name in names if name in ours.metrics and name in theirs.metrics]
+    scored = [name for name in both if ours.metrics[name] != theirs.metrics[name]]
+    if scored:
+        found.append(f"other metrics than the baseline's: {', '.join(scored)}")
+    return tuple(found)
+
+
 def head(name: str) -> str:
     """A column's title: name, which way is better, and how the number is displayed."""
     facts = info(name)
@@ -172,6 +197,11 @@ def _interval(own: pl.DataFrame, name: str) -> Interval:
     """Over the cases that ended well: a failed case is counted in its own column, never averaged in."""
     values = own.filter((pl.col("name") == name) & (pl.col("status") == "ok")).sort("case_id").get_column("value")
     return bootstrap_mean(values.to_list(), SEED)
+
+
+def _same_content(a: CaseRecord | None, b: CaseRecord | None) -> bool:
+    """Whether two records are of one case, as far as one can tell: a case without a record counts as missing."""
+    return a is None or b is None or a.content == b.content
 
 
 def _value(run: Run, case_id: str, name: str) -> float | None:

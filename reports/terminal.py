@@ -20,7 +20,7 @@ def wide_console() -> Console:
 def print_table(title: str, runs: Sequence[Run], names: Sequence[str], against: Run | None) -> None:
     """Prints means with intervals, one column per run and one line per number, and the differences to the baseline."""
     console = wide_console()
-    lines = rows(runs, names)
+    lines = rows(runs, names, against)
     titles = (f"{line.label}\n{len(line.run.ok)}/{len(line.run.planned)} cases" for line in lines)
     table = Table(Column("", no_wrap=True), *titles, title=title)
     for name in names:

@@ -1,5 +1,6 @@
 """`piva report [RUNS...]`: tables (Markdown, CSV) and a page with every edit, from what is on the disk."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +28,7 @@ class ReportConfig(Settings):
     """Columns of the table; the usual ones otherwise."""
 
     baseline: str | None = runtime(None)
-    """The run that others are compared with; the first DDS run otherwise."""
+    """The run that others are compared with; otherwise the only DDS run, or the only one with default settings."""
 
     into: Path | None = runtime(None)
     """Also put the tables between the results markers of this file, such as README.md."""
@@ -57,9 +58,11 @@ def main(arguments: Sequence[str]) -> int:
     for title, group in groups(runs).items():
         names = present(group, config.metrics or COLUMNS)
         against = baseline(group, named)
+        if against is None and any(run.record.method == "dds" for run in group):
+            print(f"{title}: no paired differences; say with --baseline RUN what to compare with", file=sys.stderr)
         texts.append(markdown(title, group, names, against, command_line()))
         folder = out if len(groups(runs)) == 1 else out / _folder(title)
-        pages.append(write_page(folder, title, group, names, command_line(), config.full_images))
+        pages.append(write_page(folder, title, group, names, command_line(), config.full_images, against))
         print_table(title, group, names, against)
     write_atomically(out / "table.md", "\n".join(texts).encode())
     if config.into is not None:

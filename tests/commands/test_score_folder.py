@@ -85,6 +85,13 @@ def test_a_limit_belongs_to_the_same_run(score):
     assert len(score.cases()) == 10
 
 
+@pytest.mark.parametrize("name", ["dds", "piva", "copy"])
+def test_a_folder_is_not_called_as_a_method_is(score, name, capsys):
+    fill(score)
+    assert score("--name", name) == 2
+    assert f"--name {name} is a method" in capsys.readouterr().err
+
+
 def test_a_folder_without_images_is_a_wrong_folder(score, capsys):
     assert score() == 2
     assert "no image named by a case id, such as 000000000000.png" in capsys.readouterr().err

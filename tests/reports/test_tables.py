@@ -7,6 +7,7 @@ import pytest
 from harness_world import case_record, run_record, write_run
 
 from piva.errors import ConfigError
+from piva.methods.dds import DDS
 from piva.provenance import collect
 from piva.records import Launch, now
 from piva.stats import bootstrap_mean
@@ -107,6 +108,51 @@ def test_the_baseline_is_dds_unless_named(runs):
     assert baseline(runs, piva.path.resolve()) is piva
     found = differences(runs, baseline(runs), ["lpips"])
     assert [difference.label for difference in found] == ["piva lam=0.4", "piva lam=1.0"]
+
+
+def test_of_several_dds_runs_the_default_one_is_the_baseline_or_none(tmp_path):
+    default = {"settings": DDS().model_dump(mode="json")}
+    make(tmp_path, "aa11", "dds", [0.1], record={"settings": DDS(guidance=3).model_dump(mode="json")})
+    make(tmp_path, "bb22", "dds", [0.1], record=default | {"seed": 1})
+    make(tmp_path, "cc33", "dds", [0.1], record=default | {"steps": 50})
+    assert baseline(load_runs([], tmp_path)) is None
+    make(tmp_path, "dd44", "dds", [0.1], record=default)
+    assert baseline(load_runs([], tmp_path)).record.edit_key == "dd44"
+
+
+def test_a_case_whose_content_differs_is_no_pair(tmp_path):
+    make(tmp_path, "aa11", "dds", [0.1, 0.2, 0.3])
+    make(tmp_path, "bb22", "piva", [0.2, 0.2, 0.2])
+    changed = case_record("000000000002", metrics={"lpips": 0.9}, content="another picture")
+    write_run(tmp_path / "pie-toybox" / "piva-bb22", load_runs(["bb22"], tmp_path)[0].record, [changed])
+    dds, piva = load_runs([], tmp_path)
+    pair = paired(piva, dds, "lpips")
+    assert (pair.mean, pair.n, pair.missing) == (pytest.approx(0.05), 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("record", "mark"),
+    [
+        ({"seed": 1}, "seed 1, the baseline has 0"),
+        ({"prior": {"name": "toybox", "fingerprint": "y"}}, "another prior than the baseline's"),
+        ({"launches": [launch(["000000000000"], device="cuda:0 (H100)")]}, "another device than the baseline's"),
+        ({"metrics": {"lpips": "lpips@2", "saturation_shift": "s"}}, "other metrics than the baseline's: lpips"),
+    ],
+)
+def test_a_row_that_differs_from_the_baseline_in_more_than_the_method_says_so(tmp_path, record, mark):
+    make(tmp_path, "aa11", "dds", [0.1])
+    make(tmp_path, "bb22", "piva", [0.1], record=record)
+    runs = load_runs([], tmp_path)
+    found = {row.label: row.marks for row in rows(runs, ["lpips"], baseline(runs))}
+    assert found == {"dds": (), "piva": (mark,)}
+
+
+def test_identity_rows_have_no_seed_and_folders_no_prior(tmp_path):
+    make(tmp_path, "aa11", "dds", [0.1], record={"seed": 3})
+    make(tmp_path, "bb22", "copy", [0.1])
+    make(tmp_path, "cc33", "theirs", [0.1], record={"prior": {"name": "none", "fingerprint": "none"}})
+    runs = load_runs([], tmp_path)
+    assert {row.marks for row in rows(runs, ["lpips"], baseline(runs))} == {()}
 
 
 @pytest.mark.parametrize(
