@@ -1,8 +1,9 @@
 """Mirrors of a run: Weights & Biases, or a CSV file of per-step values. The records on disk are the truth.
 
-W&B runs offline unless a key is set (`WANDB_MODE` wins over both); it is never asked for a key and never waited for
-longer than INIT_SECONDS. A continued run has the same id (its edit_key): online it resumes; offline, where W&B ignores
-`resume`, each launch leaves one more segment, and `wandb sync RUN/wandb` sends them in order as one run.
+W&B runs offline unless a key is set (`WANDB_MODE` wins over both). It never asks for a key, and at the start it is
+waited for INIT_SECONDS at most; online, the end waits until W&B has sent what it holds. A continued run has the same
+id (its edit_key): online it resumes; offline, where W&B ignores `resume`, each launch leaves one more segment, and
+`wandb sync RUN/wandb` sends them in order as one run.
 
 A mirror that fails says so once and is dropped: it cannot fail the run.
 """
@@ -20,6 +21,8 @@ from urllib.parse import urlparse
 from piva.records import CaseRecord, RunRecord, read_cases
 
 INIT_SECONDS = 20
+STEPS_TOGETHER = 25
+"""Per-step values are read from the device this many steps at a time: reading one waits for all before it."""
 PANEL_CASES = 24
 """Images in W&B's panel, at most."""
 
@@ -28,7 +31,7 @@ class Mirror(Protocol):
     """What is told of a run as it goes."""
 
     def start(self, record: RunRecord, folder: Path) -> None: ...
-    def step(self, values: Mapping[str, Any]) -> None: ...
+    def step(self, values: Mapping[str, float]) -> None: ...
     def case(self, record: CaseRecord, source: Any, edited: Any) -> None: ...
     def finish(self) -> None: ...
 
@@ -40,22 +43,37 @@ def open_mirror(name: str) -> "Guarded":
 
 
 class Guarded:
-    """Passes everything on to a mirror until that fails; then says so once, and drops it."""
+    """Passes everything on to a mirror until that fails; then says so once, and drops it.
+
+    Steps are kept as they come and passed on as numbers, STEPS_TOGETHER at a time, before a case and at the end.
+    """
 
     def __init__(self, mirror: Mirror | None) -> None:
         self._mirror = mirror
+        self._steps: list[Mapping[str, Any]] = []
 
     def start(self, record: RunRecord, folder: Path) -> None:
         self._tell("start", record, folder)
 
     def step(self, values: Mapping[str, Any]) -> None:
-        self._tell("step", values)
+        if self._mirror is None:
+            return
+        self._steps.append({name: value for name, value in values.items() if name != "images"})
+        if len(self._steps) == STEPS_TOGETHER:
+            self._pass_steps_on()
 
     def case(self, record: CaseRecord, source: Any, edited: Any) -> None:
+        self._pass_steps_on()
         self._tell("case", record, source, edited)
 
     def finish(self) -> None:
+        self._pass_steps_on()
         self._tell("finish")
+
+    def _pass_steps_on(self) -> None:
+        steps, self._steps = self._steps, []
+        for values in steps:
+            self._tell("step", scalars(values))
 
     def _tell(self, what: str, *facts: Any) -> None:
         if self._mirror is None:
@@ -80,16 +98,22 @@ def scalars(values: Mapping[str, Any]) -> dict[str, float]:
 
 
 class CsvMirror:
-    """`steps.csv` in the run's folder: one row per update and value (update, name, value)."""
+    """`steps.csv` in the run's folder: one row per update and value (update, name, value); later launches add."""
 
     def start(self, record: RunRecord, folder: Path) -> None:
-        self._file = (folder / "steps.csv").open("w", newline="")
+        path = folder / "steps.csv"
+        content = path.read_bytes() if path.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1]  # a launch that was killed may leave a torn last line
+        rows = whole.splitlines()[1:]
+        self._update = int(rows[-1].split(b",")[0]) + 1 if rows else 0
+        self._file = path.open("a", newline="")
+        self._file.truncate(len(whole))
         self._writer = csv.writer(self._file)
-        self._writer.writerow(["update", "name", "value"])
-        self._update = 0
+        if not whole:
+            self._writer.writerow(["update", "name", "value"])
 
-    def step(self, values: Mapping[str, Any]) -> None:
-        self._writer.writerows((self._update, name, value) for name, value in scalars(values).items())
+    def step(self, values: Mapping[str, float]) -> None:
+        self._writer.writerows((self._update, name, value) for name, value in values.items())
         self._update += 1
 
     def case(self, record: CaseRecord, source: Any, edited: Any) -> None:
@@ -117,8 +141,8 @@ class WandbMirror:
         self._update, self._cases = 0, len(read_cases(folder))
         self._panel: list[Any] = []
 
-    def step(self, values: Mapping[str, Any]) -> None:
-        self._run.log({"update": self._update, **{f"live/{name}": value for name, value in scalars(values).items()}})
+    def step(self, values: Mapping[str, float]) -> None:
+        self._run.log({"update": self._update, **{f"live/{name}": value for name, value in values.items()}})
         self._update += 1
 
     def case(self, record: CaseRecord, source: Any, edited: Any) -> None:

@@ -10,7 +10,7 @@ from harness_world import case_record, run_record
 
 import piva.tracking as tracking
 from piva.records import RunFolder
-from piva.tracking import CsvMirror, Guarded, open_mirror, scalars, wandb_config, wandb_mode
+from piva.tracking import Guarded, open_mirror, scalars, wandb_config, wandb_mode
 
 STEP = {"step": 3, "t": (100, 300), "direction_rms": torch.tensor([1.0, 3.0]), "cases": 2}
 STEP["images"] = torch.zeros(2, 3, 4, 4)
@@ -83,7 +83,7 @@ def test_no_mirror_is_silent(capsys):
 
 
 def test_csv_holds_every_number_of_every_step(tmp_path):
-    mirror = CsvMirror()
+    mirror = open_mirror("csv")
     mirror.start(run_record(), tmp_path)
     mirror.step(STEP)
     mirror.step(STEP)
@@ -92,6 +92,49 @@ def test_csv_holds_every_number_of_every_step(tmp_path):
     assert rows[0] == ["update", "name", "value"]
     assert ["1", "direction_rms", "2.0"] in rows
     assert len(rows) == 1 + 2 * 4
+
+
+def test_csv_of_a_continued_run_goes_on(tmp_path):
+    for _ in range(2):
+        mirror = open_mirror("csv")
+        mirror.start(run_record(), tmp_path)
+        mirror.step({"t": (100,)})
+        mirror.step({"t": (200,)})
+        mirror.finish()
+        with (tmp_path / "steps.csv").open("ab") as file:
+            file.write(b"9,direc")  # torn, as a kill leaves it
+    with (tmp_path / "steps.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    expected = [["0", "t", "100.0"], ["1", "t", "200.0"], ["2", "t", "100.0"], ["3", "t", "200.0"]]
+    assert rows == [["update", "name", "value"], *expected, ["9", "direc"]]
+
+
+class Value:
+    """One case's value on a device; says when it is read."""
+
+    ndim = 1
+
+    def __init__(self, read):
+        self.read = read
+
+    def tolist(self):
+        self.read.append(1)
+        return [2.0]
+
+
+def test_the_device_is_read_many_steps_at_a_time(tmp_path):
+    read = []
+    mirror = open_mirror("csv")
+    mirror.start(run_record(), tmp_path)
+    counts = []
+    for _ in range(tracking.STEPS_TOGETHER + 3):
+        mirror.step({"direction_rms": Value(read)})
+        counts.append(len(read))
+    assert set(counts) == {0, tracking.STEPS_TOGETHER}
+    mirror.case(case_record("a"), None, None)
+    assert len(read) == len(counts)
+    mirror.finish()
+    assert len((tmp_path / "steps.csv").read_text().splitlines()) == 1 + len(counts)
 
 
 class FakeRun:
