@@ -1,11 +1,14 @@
 """Keys change when, and only when, something changes that can change a result."""
 
+from typing import get_args
+
 import pytest
 
 import piva.keys as keys
-from piva.config import PriorConfig, RunConfig, Settings, identity, identity_values, role_of, runtime
+from piva.config import PriorConfig, RunConfig, Settings, identity, identity_values, runtime
 from piva.methods.dds import DDS
 from piva.methods.piva import Piva
+from piva.methods.sds import SDS
 
 BASE = {
     "benchmark": {"name": "pie-toybox", "version": 1, "split": "test"},
@@ -57,12 +60,21 @@ def test_an_int_where_a_float_is_meant_is_the_same_key():
     assert key(settings=Piva(guidance=7)) == key(settings=Piva(guidance=7.0))
 
 
-def test_every_identity_field_of_a_method_is_in_its_key():
-    other = {bool: lambda v: not v, int: lambda v: v + 1, float: lambda v: v + 0.125}
-    for name in DDS.model_fields:
-        value = getattr(DDS(), name)
-        if type(value) in other and role_of(DDS, name) == "identity":
-            assert key(settings=DDS(**{name: other[type(value)](value)})) != key(settings=DDS()), name
+def another(settings, name):
+    """A value that a field does not have: one more, another choice, one entry fewer."""
+    value = getattr(settings, name)
+    choices = [choice for choice in get_args(type(settings).model_fields[name].annotation) if choice != value]
+    return choices[0] if isinstance(value, str) else value[:-1] if isinstance(value, tuple) else value + 1
+
+
+@pytest.mark.parametrize("method", [SDS(), DDS(), Piva()])
+def test_every_identity_field_of_a_method_is_in_its_key(method):
+    variants = [method.model_copy(update={n: another(method, n)}) for n in type(method).model_fields if n != "aux"]
+    aux = getattr(method, "aux", None)
+    if aux is not None:
+        changed = [aux.model_copy(update={n: another(aux, n)}) for n in type(aux).model_fields]
+        variants += [method.model_copy(update={"aux": other}) for other in changed]
+    assert len({key(settings=settings) for settings in [method, *variants]}) == len(variants) + 1
 
 
 def test_runtime_fields_are_in_no_key():

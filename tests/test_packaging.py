@@ -1,5 +1,6 @@
 """Whatever the code needs travels with it: packages, weights, templates, the console script."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -56,8 +57,13 @@ def test_sources_are_short():
 
 def test_a_wheel_holds_everything(tmp_path):
     pytest.importorskip("setuptools", minversion="77")
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True)
+    source = tmp_path / "source"  # a copy: setuptools would pack what an earlier build left in build/lib
+    for folder in (*PACKAGES, "tests"):
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    subprocess.run([*build, str(source)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("piva-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {"piva/cli.py", "benchmarks/runner.py", "reports/templates/index.html.j2"} <= set(names)
