@@ -51,7 +51,6 @@ class NoEdit(Settings):
         outputs, start = Copy().edit(prior, inputs), time.perf_counter()
         with torch.no_grad():
             sources = torch.stack([case.image for case in inputs]).to(prior.device)  # [B, 3, H, W]
-            images = prior.decode(prior.encode(sources))
+            images = prior.decode(prior.encode(sources)).float().clamp(0, 1).cpu()  # waits for the device
         seconds = (time.perf_counter() - start) / len(inputs)
-        images = images.float().clamp(0, 1).cpu()
         return [replace(output, image=image, seconds=seconds) for output, image in zip(outputs, images, strict=True)]
