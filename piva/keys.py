@@ -2,7 +2,8 @@
 
 edit_key covers everything that can change an edited image, score_key that and everything that can change a
 score. Runtime settings (device, batch size, folders) are in neither. Code is not hashed: a method, a metric or a
-benchmark whose results change raises its VERSION, and the version is part of the key.
+benchmark whose results change raises its VERSION, and the version is part of the key; what all results depend on
+(the keyed noise, the loop) raises KEY_VERSION.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import Any
 
 from piva.config import Settings, identity_values
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 _DIGITS = 16
 
 

@@ -1,6 +1,7 @@
 """Keyed draws: every random number is a function of (seed, case, step, purpose) and of nothing else.
 
-The key is hashed to 64 bits, which seed a CPU generator of their own; the numbers are moved to the device afterwards.
+The key is hashed to 128 bits, all of which key a Philox generator of their own on the CPU (PyTorch's CPU generator
+reads only 32 bits of a seed); the numbers are moved to the device afterwards.
 So a case gets the same noise under any method, batch size, shard, worker or device, and methods are compared on
 common random numbers.
 """
@@ -10,21 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-_KEY_VERSION = "piva-noise-1"
+_KEY_VERSION = "piva-noise-2"
 
 
 def key(*, seed: int, case_id: str, step: int, purpose: str) -> int:
-    """64 bits of SHA-256 of the four names of a draw."""
+    """128 bits of SHA-256 of the four names of a draw."""
     spelled = "\x1f".join((_KEY_VERSION, str(seed), case_id, str(step), purpose))
-    return int.from_bytes(hashlib.sha256(spelled.encode()).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(spelled.encode()).digest()[:16], "big")
 
 
 def draw(shape: Sequence[int], *, seed: int, case_id: str, step: int, purpose: str) -> Tensor:
     """Standard normal numbers [*shape], float32, on the CPU."""
-    return torch.randn(tuple(shape), generator=_generator(key(seed=seed, case_id=case_id, step=step, purpose=purpose)))
+    generator = _generator(key(seed=seed, case_id=case_id, step=step, purpose=purpose))
+    return torch.from_numpy(generator.standard_normal(tuple(shape), dtype=np.float32))
 
 
 def uniform(
@@ -32,7 +35,7 @@ def uniform(
 ) -> Tensor:
     """Numbers [*shape] uniform in [low, high), float32, on the CPU."""
     generator = _generator(key(seed=seed, case_id=case_id, step=step, purpose=purpose))
-    return low + (high - low) * torch.rand(tuple(shape), generator=generator)
+    return low + (high - low) * torch.from_numpy(generator.random(tuple(shape), dtype=np.float32))
 
 
 def uniform_t(low: int, high: int, *, seed: int, case_id: str, step: int, purpose: str) -> int:
@@ -53,8 +56,8 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
 
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def _generator(bits: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=bits))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,10 @@ class DrawPlan:
     like: Tensor  # [B,C,H,W], for shape, dtype and device
 
     def normal(self, step: int, purpose: str) -> Tensor:
-        """Standard normal numbers [B,C,H,W]."""
+        """Further standard normal numbers [B,C,H,W], for a method: those of no `at`, whatever the purpose is called."""
+        return self._normal(step, f"method/{purpose}")
+
+    def _normal(self, step: int, purpose: str) -> Tensor:
         key: dict[str, Any] = {"seed": self.seed, "case_ids": self.case_ids, "step": step, "purpose": purpose}
         return draw_batch(self.like.shape[1:], like=self.like, **key)
 
@@ -90,4 +96,4 @@ class DrawPlan:
         t = torch.tensor(timesteps)
         abar = self.abars[t].view(-1, 1, 1, 1)
         device = self.like.device
-        return Draw(to_device(t, device), to_device(abar, device), self.normal(step, purpose + "eps"), timesteps)
+        return Draw(to_device(t, device), to_device(abar, device), self._normal(step, purpose + "eps"), timesteps)

@@ -36,9 +36,28 @@ def test_neighbouring_fields_do_not_run_into_each_other():
 
 def test_the_numbers_of_a_key_are_pinned():
     """A change of the recipe would silently change every result: raise the key version, and this, together."""
-    assert noise.key(**KEY) == 7866989360377196068
-    expected = torch.tensor([-0.1054377, 2.1615896, -0.0473928, 0.4267468])
-    torch.testing.assert_close(noise.draw((4,), **KEY), expected, atol=1e-5, rtol=0)
+    assert noise.key(**KEY) == 103771238087821772241570110276965335170
+    normal = torch.tensor([0.5643703, -0.6582082, -1.2287493, -0.0595189])
+    torch.testing.assert_close(noise.draw((4,), **KEY), normal, atol=1e-6, rtol=0)
+    uniform = torch.tensor([0.2837306, 0.2991522, 0.3562338])
+    torch.testing.assert_close(noise.uniform((3,), 0, 1, **KEY), uniform, atol=1e-6, rtol=0)
+
+
+def test_keys_that_agree_in_their_low_bits_draw_different_numbers(monkeypatch):
+    """PyTorch's CPU generator reads 32 bits of its seed, so that it repeats itself after some ten thousand keys."""
+    drawn = []
+    for high in (0, 1 << 32, 1 << 64, 1 << 127):
+        monkeypatch.setattr(noise, "key", lambda high=high, **_: 12345 + high)
+        drawn.append((tuple(noise.draw((4,), **KEY).tolist()), tuple(noise.uniform((4,), 0, 1, **KEY).tolist())))
+    assert len({normal for normal, _ in drawn}) == len({uniform for _, uniform in drawn}) == 4
+
+
+def test_a_method_s_own_draws_are_not_the_step_s():
+    plan = noise.DrawPlan(0, ("b",), 50, 948, torch.linspace(0.99, 0.01, 1000), torch.zeros(1, 4, 8, 8))
+    for purpose in ("", "aux-0/"):
+        assert not torch.equal(plan.normal(7, purpose + "eps"), plan.at(7, purpose).eps)
+    assert not torch.equal(plan.normal(7, "eps"), plan.normal(7, "other"))
+    assert torch.equal(plan.normal(7, "eps"), plan.normal(7, "eps"))
 
 
 def test_draws_do_not_depend_on_threads_or_on_the_batch_around_them():
