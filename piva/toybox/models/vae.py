@@ -1,7 +1,9 @@
 """The Toybox autoencoder: AutoencoderKL, [B,3,64,64] <-> latents [B,4,16,16], convolutional, about a million weights.
 
-Loss: mean |x - y| + edge_weight mean |dx - dy| (d: differences of neighbouring pixels) + kl_weight KL, KL summed over
-the latents of an image. Without attention it is convolutional, so most steps train on small crops.
+Loss: mean |x - y| + edge_weight mean |dx - dy| + color_weight mean (mean_4x4 x - mean_4x4 y)^2 + kl_weight KL, with d
+the differences of neighbouring pixels and KL summed over the latents of an image. Absolute differences alone let small
+objects take on another hue, which the colour term, quadratic in what a latent cell covers, does not. Without attention
+the autoencoder is convolutional, so most steps train on small crops.
 """
 
 import json
@@ -10,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from pydantic import Field
 from torch import Tensor
@@ -37,10 +40,13 @@ class VAESettings(TrainingSettings):
     whole_share: float = Field(0.15, ge=0, le=1, description="Share of the steps, the last ones, on whole images.")
     kl_weight: float = Field(1e-7, ge=0, description="Weight of the summed KL; at 1e-5 all channels but one died.")
     edge_weight: float = Field(0.5, ge=0, description="Weight of the difference between the images' gradients.")
+    color_weight: float = Field(10.0, ge=0, description="Weight of the squared difference of 4x4 pixel means.")
+    start: Path | None = Field(None, description="Folder of an autoencoder to start from.")
+    decoder_only: bool = Field(False, description="Leaves the encoder, and so the latents, as they are in `start`.")
 
 
 def build(settings: VAESettings) -> AutoencoderKL:
-    """An untrained autoencoder; the global generator must be seeded by the caller."""
+    """An untrained autoencoder."""
     levels = len(settings.channels)
     return AutoencoderKL(
         in_channels=3,
@@ -54,6 +60,20 @@ def build(settings: VAESettings) -> AutoencoderKL:
         norm_num_groups=8,
         mid_block_add_attention=False,
     )
+
+
+def initial(settings: VAESettings) -> AutoencoderKL:
+    """The autoencoder a training starts with; leaves the global generator as it was."""
+    if settings.start is not None:
+        vae = AutoencoderKL.from_pretrained(settings.start).float()
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            vae = build(settings)
+    if settings.decoder_only:
+        vae.encoder.requires_grad_(False)
+        vae.quant_conv.requires_grad_(False)
+    return vae
 
 
 def image_batch(images: Any, indices: Tensor) -> Tensor:
@@ -78,12 +98,28 @@ def edge_distance(a: Tensor, b: Tensor) -> Tensor:
     return (a.diff(dim=-1) - b.diff(dim=-1)).abs().mean() + (a.diff(dim=-2) - b.diff(dim=-2)).abs().mean()
 
 
+def color_distance(a: Tensor, b: Tensor, cell: int = 4) -> Tensor:
+    """Mean squared difference of the means over cells of `cell` x `cell` pixels of two batches [B,3,H,W]."""
+    return (F.avg_pool2d(a, cell) - F.avg_pool2d(b, cell)).square().mean()
+
+
+def reconstruction_loss(x: Tensor, y: Tensor, settings: VAESettings) -> Tensor:
+    """The loss above without its KL, of originals and reconstructions [B,3,H,W] in [-1,1]."""
+    edges, colors = edge_distance(x, y), color_distance(x, y)
+    return (x - y).abs().mean() + settings.edge_weight * edges + settings.color_weight * colors
+
+
+def progress(x: Tensor, y: Tensor, latents: Tensor) -> dict[str, float]:
+    """Mean PSNR in dB of images in [-1,1], and the standard deviation per latent channel: a dead one shows at once."""
+    mse = ((x - y) / 2).square().mean(dim=(1, 2, 3))
+    stds = latents.std(dim=(0, 2, 3)).tolist()
+    return {"psnr": (-10 * mse.log10()).mean().item(), **{f"std_{i}": std for i, std in enumerate(stds)}}
+
+
 def train(settings: VAESettings, folder: Path, data: Images) -> Path:
     """Trains the autoencoder, sets its scaling factor and writes it to folder/export (float16). Returns that path."""
     device = pick_device(settings.device)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        vae = build(settings).to(device)
+    vae = initial(settings).to(device)
     whole_from = round(settings.steps * (1 - settings.whole_share))
 
     def batch_loss(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
@@ -93,22 +129,20 @@ def train(settings: VAESettings, folder: Path, data: Images) -> Path:
         if not whole:
             pixels = busy_crops(pixels, settings.crop, generator)
         x = (2 * pixels - 1).to(device)  # the VAE's range
-        posterior = vae.encode(x).latent_dist
+        with torch.set_grad_enabled(not settings.decoder_only):
+            posterior = vae.encode(x).latent_dist
         noise = gaussian(tuple(posterior.mean.shape), generator).to(device)
         z = posterior.mean + posterior.std * noise
         y = vae.decode(z).sample.float()
         kl = posterior.kl().float().mean()  # summed over an image's latents
-        loss = (x - y).abs().mean() + settings.edge_weight * edge_distance(x, y) + settings.kl_weight * kl
-        with torch.no_grad():
-            mse = ((x - y) / 2).square().mean(dim=(1, 2, 3))  # in [0,1] units
-            psnr = (-10 * mse.log10()).mean().item()
-            stds = {f"std_{i}": s for i, s in enumerate(posterior.mean.float().std(dim=(0, 2, 3)).tolist())}
-        return loss, {"psnr": psnr, "kl": kl.item(), **stds}
+        loss = reconstruction_loss(x, y, settings) + settings.kl_weight * kl
+        return loss, {"kl": kl.item(), **progress(x, y.detach(), posterior.mean.detach().float())}
 
     vae.load_state_dict(fit("vae", vae, batch_loss, settings, folder))
     vae.eval()
     stds = latent_stds(vae, data)
-    vae.register_to_config(scaling_factor=1 / stds.square().mean().sqrt().item())
+    if not settings.decoder_only:
+        vae.register_to_config(scaling_factor=1 / stds.square().mean().sqrt().item())
     export = folder / "export"
     vae.half().save_pretrained(export)
     (folder / "latents.json").write_text(json.dumps({"std_per_channel": stds.tolist()}) + "\n", encoding="utf-8")

@@ -64,6 +64,24 @@ def test_edge_distance_counts_differences_of_neighbours() -> None:
     assert recipe.edge_distance(b + 0.5, b).item() == pytest.approx(0)
 
 
+def test_color_distance_compares_cells() -> None:
+    a, b = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
+    b[:, 0, :4, :4] = 0.5  # one of 12 cell means
+    a[:, 1, 4:, 4:] = torch.tensor([1.0, -1.0]).repeat(2)  # a texture without a colour of its own
+    assert recipe.color_distance(a, b).item() == pytest.approx(0.25 / 12)
+
+
+def test_training_the_decoder_leaves_the_latents(tiny_data: SimpleNamespace, vae_folder: Path, tmp_path: Path) -> None:
+    settings = recipe.VAESettings(steps=2, **TINY_VAE, start=vae_folder, decoder_only=True)
+    before, after = (
+        AutoencoderKL.from_pretrained(folder).float()
+        for folder in (vae_folder, recipe.train(settings, tmp_path, tiny_data))
+    )
+    latents = [recipe.encode(vae, tiny_data.images, torch.arange(4)) for vae in (before, after)]
+    assert torch.equal(*latents)
+    assert not torch.equal(before.decoder.conv_in.weight, after.decoder.conv_in.weight)
+
+
 def test_a_batch_is_scaled_to_one(tiny_data: SimpleNamespace) -> None:
     batch = recipe.image_batch(tiny_data.images, torch.tensor([3, 1]))
     assert torch.equal((batch * 255).round().byte(), torch.from_numpy(tiny_data.images[[3, 1]]))
