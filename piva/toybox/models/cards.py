@@ -55,9 +55,10 @@ def write(root: Path, quality: dict[str, Any]) -> None:
 
 
 def read_recipes(folder: Path) -> list[dict[str, Any]]:
-    """The recipe.json files of a weights folder and of the folders in it."""
+    """The recipe.json files of a weights folder and of the folders in it, each after the one it started from."""
     paths = sorted([*folder.glob("recipe.json"), *folder.glob("*/recipe.json")])
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return [recipe for record in records for recipe in [*record.get("after", []), record]]
 
 
 def card(name: str, measured: dict[str, Any], recipes: list[dict[str, Any]]) -> str:

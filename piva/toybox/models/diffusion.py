@@ -24,6 +24,7 @@ from piva.toybox.models.training import (
     average_in_checkpoint,
     computes_in_bfloat16,
     fit,
+    forget_folders,
     gaussian,
     keyed_seed,
     pick_device,
@@ -178,6 +179,7 @@ def export(model: TextAndUNet, vae: AutoencoderKL, tokenizer: CLIPTokenizer, fol
     """Writes the pipeline folder, float16 weights; it loads as float32 unless its reader asks for something else."""
     assemble(model.half(), vae.half(), tokenizer).save_pretrained(folder)
     tokenizers.save(tokenizer, folder / "tokenizer")
+    forget_folders(folder)
     config = folder / "text_encoder" / "config.json"  # transformers would load the text encoder alone as float16
     config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2) + "\n")
     return folder

@@ -15,16 +15,26 @@ def machine_name(device: torch.device) -> str:
 
 
 def recipe_record(name: str, work: Path, scenes: int, machine: str) -> dict[str, Any]:
-    """What the model card needs to know of the training in `work` (its settings, and how long it took)."""
+    """What the model card needs to know of the training in `work`: its settings, and how long it took.
+
+    A training that started from another's weights holds that one's record under `after`. No folder of this machine is
+    named.
+    """
     checkpoint = torch.load(work / "checkpoint.pt", map_location="cpu", weights_only=True, mmap=True)
     settings = json.loads(checkpoint["settings"])
+    earlier = []
+    if start := settings.get("start"):
+        earlier = [recipe_record(name, Path(start).parent, scenes, machine)]
+        settings["start"] = f"DIR/{name}/export"
+    folder = "DIR/second" if earlier else "DIR"
     return {
         "name": name,
-        "command": f"piva toybox train {name} --folder DIR --scenes {scenes}{flags(name, settings)}",
+        "command": f"piva toybox train {name} --folder {folder} --scenes {scenes}{flags(name, settings)}",
         "settings": settings,
         "scenes": scenes,
         "minutes": minutes(work / "log.jsonl"),
         "machine": machine,
+        "after": earlier,
     }
 
 
@@ -34,7 +44,7 @@ def flags(name: str, settings: dict[str, Any]) -> str:
     from piva.toybox.models.train import RECIPES
 
     defaults = resolve("recipe", RECIPES, name)().model_dump(mode="json")
-    changed = {key: value for key, value in settings.items() if value != defaults[key]}
+    changed = {key: value for key, value in settings.items() if value != defaults.get(key)}
     return "".join(_flag(key.replace("_", "-"), value) for key, value in changed.items())
 
 

@@ -122,6 +122,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     os.replace(temporary, path)
 
 
+def forget_folders(export: Path) -> None:
+    """Takes the folder that diffusers notes a model was loaded from out of the configurations below `export`."""
+    for path in export.rglob("config.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
 class Checkpoint:
     """One file with the weights, their average, the optimiser's state and the number of steps done."""
 

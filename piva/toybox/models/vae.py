@@ -17,7 +17,7 @@ from diffusers import AutoencoderKL
 from pydantic import Field
 from torch import Tensor
 
-from piva.toybox.models.training import TrainingSettings, fit, gaussian, pick_device
+from piva.toybox.models.training import TrainingSettings, fit, forget_folders, gaussian, pick_device
 
 
 class Images(Protocol):
@@ -145,6 +145,7 @@ def train(settings: VAESettings, folder: Path, data: Images) -> Path:
         vae.register_to_config(scaling_factor=1 / stds.square().mean().sqrt().item())
     export = folder / "export"
     vae.half().save_pretrained(export)
+    forget_folders(export)
     (folder / "latents.json").write_text(json.dumps({"std_per_channel": stds.tolist()}) + "\n", encoding="utf-8")
     return export
 

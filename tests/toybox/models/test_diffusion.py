@@ -27,6 +27,12 @@ def test_plain_diffusers_loads_and_samples_the_export(pipeline: StableDiffusionP
     assert pipeline.config.requires_safety_checker is False
 
 
+def test_no_folder_of_this_machine_is_named(diffusion_work: Path, vae_folder: Path) -> None:
+    texts = [path.read_text() for path in (diffusion_work / "export").rglob("*.json")]
+    assert len(texts) >= 8
+    assert not any(str(folder.parent) in text for text in texts for folder in (diffusion_work, vae_folder))
+
+
 def test_schedule_is_stable_diffusions(pipeline: StableDiffusionPipeline) -> None:
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     abar = (1 - betas).cumprod(0)

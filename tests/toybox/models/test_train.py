@@ -2,6 +2,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from toybox.models.tiny import TINY_VAE
 
 from piva.errors import ConfigError, PreflightError
 from piva.toybox.models import install, train, weights
@@ -33,6 +34,21 @@ def test_flags_are_those_that_differ() -> None:
 
     settings = DiffusionSettings(flip=False, channels=(32, 64), min_snr=None).model_dump(mode="json")
     assert install.flags("diffusion", settings) == " --channels 32 64 --min-snr None --no-flip"
+
+
+def test_a_second_stage_keeps_the_record_of_the_first(
+    vae_folder: Path, tiny_data: SimpleNamespace, tmp_path: Path
+) -> None:
+    from piva.toybox.models import cards, vae
+
+    settings = vae.VAESettings(steps=1, **TINY_VAE, start=vae_folder, decoder_only=True)
+    vae.train(settings, tmp_path / "work", tiny_data)
+    install.install("vae", tmp_path / "work", tmp_path / "root", scenes=12, machine="a test")
+    first, second = cards.read_recipes(tmp_path / "root" / "diffusion")
+    assert first["settings"]["steps"] == 3
+    assert second["settings"]["start"] == "DIR/vae/export"
+    assert second["command"].endswith("--start DIR/vae/export --decoder-only")
+    assert str(vae_folder.parent) not in (tmp_path / "root" / "diffusion" / "vae" / "recipe.json").read_text()
 
 
 def test_time_counts_every_step_once(tmp_path: Path) -> None:
