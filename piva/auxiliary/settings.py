@@ -17,6 +17,9 @@ class LoRASettings(Settings):
     lr: float = identity(1e-4, ge=0)
     """Learning rate of AdamW (VSD: 1e-4)."""
 
+    weight_decay: float = identity(0.01, ge=0)
+    """Weight decay of AdamW (PyTorch's default)."""
+
     steps_per_iteration: int = identity(1, ge=0)
     """Training steps of the auxiliaries for every step of the edit (VSD: 1)."""
 

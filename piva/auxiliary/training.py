@@ -8,7 +8,7 @@ train on the same t and eps, so that what differs between them is not noise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from piva.scores import Row, ScoreEngine
 from piva.step import SOURCE, TARGET, Prompt, Step
 
 PROMPTS: dict[str, Prompt] = {"psi": SOURCE, "phi": TARGET}
+_LOSS_SCALE = 2.0**12  # ours: float16 gradients of a mean over a latent underflow without
 
 
 class AuxiliaryTraining:
@@ -29,6 +30,9 @@ class AuxiliaryTraining:
     Args:
         adapters: name -> the adapters that train; one that is only scored is left out.
         plan: where t and eps of the passes come from that do not share the step's.
+        half: the network runs in float16: the loss is scaled by a constant, and a case whose gradient overflows all
+            the same sits that step out with a gradient of zero. (A shared GradScaler would skip the step of every
+            case and halve the scale of all.)
     """
 
     def __init__(self, settings: LoRASettings, adapters: Mapping[str, Adapter], plan: DrawPlan, half: bool = False):
@@ -37,9 +41,9 @@ class AuxiliaryTraining:
         self.losses: dict[str, Tensor] = {}  # [B], of the latest pass
         self.fused = settings.phi == "fused" and settings.steps_per_iteration > 0 and bool(self.names)
         parameters = [p for name in self.names for p in adapters[name].parameters()]
-        self.optimizer = torch.optim.AdamW(parameters, lr=settings.lr, fused=True) if parameters else None
-        # float16 gradients of a mean over a latent underflow; the scale is fixed but for an overflow, which halves it.
-        self.scaler = torch.amp.GradScaler(plan.like.device.type, 2.0**12, growth_interval=10**9, enabled=half)
+        options = {"lr": settings.lr, "weight_decay": settings.weight_decay, "fused": True}
+        self.optimizer = torch.optim.AdamW(parameters, **options) if parameters else None
+        self.parameters, self.half = parameters, half
 
     def score(self, engine: ScoreEngine, step: Step) -> list[tuple[Row, Tensor]]:
         """The fused pass: what the auxiliaries put out at the step's rows, which they train on at once."""
@@ -78,12 +82,23 @@ class AuxiliaryTraining:
         for row, output in zip(rows, outputs, strict=True):
             target = training_target(inputs[row.auxiliary or ""][0], draw.eps, draw.abar, engine.prior.prediction)
             self.losses[row.auxiliary or ""] = (output - target).square().mean(dim=(1, 2, 3))
-        self.scaler.scale(torch.stack([self.losses[name].sum() for name in self.names]).sum()).backward()
+        loss = torch.stack([self.losses[name].sum() for name in self.names]).sum()
+        (loss * _LOSS_SCALE if self.half else loss).backward()
         self.losses = {name: loss.detach() for name, loss in self.losses.items()}
         return [(row, output.detach()) for row, output in zip(rows, outputs, strict=True)]
 
     def _update(self) -> None:
-        if self.optimizer is not None:
-            self.scaler.step(self.optimizer)
-            self.scaler.update()
-            self.optimizer.zero_grad(set_to_none=True)
+        if self.optimizer is None:
+            return
+        if self.half:
+            unscale_by_case([p.grad for p in self.parameters if p.grad is not None])
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+
+def unscale_by_case(grads: Sequence[Tensor]) -> None:
+    """Divide gradients [N,...] by the loss scale, in place; a case with a non-finite number in one has zeros in all."""
+    finite = torch.stack([grad.flatten(1).isfinite().all(dim=1) for grad in grads]).all(dim=0)  # [N]
+    for grad in grads:
+        factor = (finite / _LOSS_SCALE).to(grad.dtype).view(-1, *[1] * (grad.dim() - 1))
+        grad.nan_to_num_(0.0, 0.0, 0.0).mul_(factor)

@@ -10,11 +10,11 @@ from piva.noise import DrawPlan
 from piva.scores import ScoreEngine
 
 
-def pieces(settings, prior, case_ids=("a", "b"), names=("psi", "phi")):
+def pieces(settings, prior, case_ids=("a", "b"), names=("psi", "phi"), half=False):
     step = make_step(prior, case_ids)
     adapters = {name: prior.adapter(settings, 0, case_ids) for name in ("psi", "phi")}
     plan = DrawPlan(0, tuple(case_ids), 50, 948, prior.abar, step.z)
-    training = AuxiliaryTraining(settings, {name: adapters[name] for name in names}, plan)
+    training = AuxiliaryTraining(settings, {name: adapters[name] for name in names}, plan, half)
     engine = ScoreEngine(prior, [("source", "target")] * len(case_ids), adapters, training)
     return step, adapters, training, engine
 
@@ -46,17 +46,46 @@ def test_training_finds_the_latents_they_model(prediction):
     assert (adapters["phi"].mean - step.z).norm() < 0.05 * step.z.norm()
 
 
-def test_cases_train_together_as_they_do_alone():
+@pytest.mark.parametrize("half", [False, True])
+def test_cases_train_together_as_they_do_alone(half):
     settings = LoRASettings(lr=0.05, steps_per_iteration=2)
-    step, together, training, engine = pieces(settings, gaussian_prior())
+    step, together, training, engine = pieces(settings, gaussian_prior(), half=half)
     training.score(engine, step)
     training.finish_step(engine, step)
-    one_step, alone, one_training, one_engine = pieces(settings, gaussian_prior(), ("a",))
+    one_step, alone, one_training, one_engine = pieces(settings, gaussian_prior(), ("a",), half=half)
     one_training.score(one_engine, one_step)
     one_training.finish_step(one_engine, one_step)
     for name in ("psi", "phi"):
         torch.testing.assert_close(together[name].mean[:1], alone[name].mean)
         assert (alone[name].mean - gaussian_prior().adapter(settings, 0, ["a"]).mean).abs().max() > 0.05
+
+
+def test_in_half_precision_an_overflow_stays_with_its_case():
+    """Case b's phi overflows in one pass: both its models wait, case a trains as if alone, and b goes on afterwards."""
+    settings = LoRASettings(lr=0.05, phi="fresh")
+    step, together, training, engine = pieces(settings, gaussian_prior(), half=True)
+    z_bad = step.z.clone()
+    z_bad[1] = float("inf")
+    one_step, alone, one_training, one_engine = pieces(settings, gaussian_prior(), ("a",), half=True)
+    start = together["psi"].mean.detach().clone()
+    for k, z in enumerate((z_bad, step.z)):
+        training.fresh_pass(engine, step.z_src, z, k, "test/")
+        one_training.fresh_pass(one_engine, one_step.z_src, one_step.z, k, "test/")
+        for name in ("psi", "phi"):
+            torch.testing.assert_close(together[name].mean[:1], alone[name].mean)
+            moved = (together[name].mean[1] - start[1]).abs().max()
+            assert moved < 1e-2 if k == 0 else moved > 1e-2  # weight decay alone; a step of Adam
+
+
+def test_the_loss_scale_leaves_float32_training_as_it_is():
+    settings, prior = LoRASettings(lr=0.05), gaussian_prior()
+    found = []
+    for half in (False, True):
+        step, adapters, training, engine = pieces(settings, prior, half=half)
+        training.score(engine, step)
+        training.finish_step(engine, step)
+        found.append(adapters["phi"].mean)
+    torch.testing.assert_close(*found)
 
 
 def test_a_stored_psi_is_left_alone():

@@ -137,6 +137,21 @@ def test_half_precision_edits_and_trains_too(tiny_pipeline_folder, tiny_prior, d
     assert prior.vae.dtype == torch.float32
 
 
+def test_in_float16_a_case_that_runs_away_leaves_the_others_alone(tiny_pipeline_folder):
+    """Beside a batch of the same size: in float16, sums round differently in batches of 1 and 2."""
+    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu", dtype="float16")
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+    first = EditInput("a", image, "a cat", "a dog")
+    mates = [EditInput("b", mate, "a cat", "a dog") for mate in (image.flip(-1), image * float("nan"))]
+    (calm, _), (beside_lost, lost) = (
+        edit_batch(prior, Piva(aux={"lr": 1e-2}), [first, mate], steps=3, seed=0) for mate in mates
+    )
+    assert lost.error is not None
+    assert beside_lost.error is None
+    torch.testing.assert_close(beside_lost.image, calm.image, atol=1e-5, rtol=0)
+    assert beside_lost.history["phi_loss"] == pytest.approx(calm.history["phi_loss"], rel=1e-4)
+
+
 def test_the_configuration_s_defaults_can_be_loaded(tiny_pipeline_folder):
     config = PriorConfig(model=str(tiny_pipeline_folder), device="cpu")
     assert StableDiffusionPrior.from_config(config).dtype == torch.float32
