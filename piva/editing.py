@@ -50,6 +50,7 @@ class EditOutput:
     peak_bytes: int | None  # of the batch, on the device; None where the device does not say
     history: dict[str, list[float]]  # one value a step: t, direction_rms, drift_rms, rows, losses, ...
     error: str | None  # why the image is not to be used
+    psi_rows: int = 0  # rows a stored psi was trained on before the edit, in no other count: 0 once the store has it
 
 
 def edit_batch(
@@ -90,14 +91,14 @@ def edit_batch(
     started = time.perf_counter()
     _reset_peak(prior.device)
     z_src = prior.encode(torch.stack([case.image for case in inputs]).to(prior.device))
-    module = _module(prior, method, inputs, z_src, seed, cache, psi_store)
+    module, psi_rows = _module(prior, method, inputs, z_src, seed, cache, psi_store)
     if on_step is not None:
         module.on_step = _with_images(on_step, module, prior, image_every)
     if steps:
         _fit(module, steps, prior.device)
     images = prior.decode(module.representation().detach()).float().cpu()
     seconds = (time.perf_counter() - started) / len(inputs)
-    return _outputs(inputs, module, images, seconds, _peak(prior.device))
+    return _outputs(inputs, module, psi_rows, images, seconds, _peak(prior.device))
 
 
 def _module(
@@ -108,8 +109,8 @@ def _module(
     seed: int,
     cache: RowCache | None,
     psi_store: Path | None,
-) -> ImageEditing:
-    """The loop with everything it needs: auxiliaries, engine, draws."""
+) -> tuple[ImageEditing, list[int]]:
+    """The loop with everything it needs: auxiliaries, engine, draws; and the rows a stored psi took each case now."""
     case_ids, captions = [case.case_id for case in inputs], [(case.src, case.tgt) for case in inputs]
     sources = [hashlib.sha256(case.image.float().cpu().numpy().tobytes()).hexdigest() for case in inputs]
     t_range = (method.t_min, method.t_max)
@@ -125,8 +126,8 @@ def _module(
         training = AuxiliaryTraining(method.aux, trainable, plan, half=prior.half)
     keys = [(source, seed, case_id) for source, case_id in zip(sources, case_ids, strict=True)]
     engine = ScoreEngine(prior, captions, adapters, training, cache, keys)
-    engine.rows_backward = list(psi_rows)
-    return ImageEditing(method, LatentImages(z_src), engine, plan, adapters, training)  # type: ignore[arg-type]
+    module = ImageEditing(method, LatentImages(z_src), engine, plan, adapters, training)  # type: ignore[arg-type]
+    return module, psi_rows
 
 
 def _fit(module: ImageEditing, steps: int, device: torch.device) -> None:
@@ -175,7 +176,12 @@ def _with_images(
 
 
 def _outputs(
-    inputs: Sequence[EditInput], module: ImageEditing, images: Tensor, seconds: float, peak_bytes: int | None
+    inputs: Sequence[EditInput],
+    module: ImageEditing,
+    psi_rows: Sequence[int],
+    images: Tensor,
+    seconds: float,
+    peak_bytes: int | None,
 ) -> list[EditOutput]:
     history = _history(module.log_lines, len(inputs))
     forward, backward = module.engine.rows_forward, module.engine.rows_backward
@@ -183,7 +189,7 @@ def _outputs(
         EditOutput(
             case_id=case.case_id, image=images[i], seconds=seconds, peak_bytes=peak_bytes,
             unet_rows=forward[i] + backward[i], unet_rows_backward=backward[i],
-            history=history[i], error=_error(images[i], history[i]),
+            history=history[i], error=_error(images[i], history[i]), psi_rows=psi_rows[i],
         )
         for i, case in enumerate(inputs)
     ]  # fmt: skip

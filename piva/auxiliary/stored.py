@@ -25,12 +25,12 @@ from piva.noise import DrawPlan
 from piva.priors import Prior
 from piva.scores import ScoreEngine
 
-_RECIPE_VERSION = 1
+_RECIPE_VERSION = 2
 
 
 def psi_key(prior: Prior, source: str, src: str, settings: LoRASettings, t_range: tuple[int, int]) -> str:
     """24 hexadecimal digits of everything that psi of one case depends on; `source` is the digest of its image."""
-    recipe = settings.model_dump(include={"rank", "alpha", "lr", "psi_steps", "target_modules"})
+    recipe = settings.model_dump(include={"rank", "alpha", "lr", "weight_decay", "psi_steps", "target_modules"})
     facts = [_RECIPE_VERSION, prior.fingerprint, source, src, recipe, t_range]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -44,7 +44,7 @@ def trained_psi(
     t_range: tuple[int, int],
     store: Path | None,
 ) -> tuple[StackedLoRA, list[int]]:
-    """psi of every case, from `store` or trained now (and put there), and the UNet rows with backward it took each.
+    """psi of every case, from `store` or trained now (and put there), and the UNet rows with backward it took now.
 
     Args:
         captions: (src, tgt) of every case.
@@ -55,19 +55,20 @@ def trained_psi(
     """
     keys = [psi_key(prior, source, src, settings, t_range) for source, (src, _) in zip(sources, captions, strict=True)]
     known = {key: lora.load(store / key, settings) for key in set(keys) if store and (store / key).is_dir()}
+    rows = [0] * len(keys)
     missing = [i for i, key in enumerate(keys) if key not in known and keys.index(key) == i]
     if missing:
         new_keys = [keys[i] for i in missing]
-        trained = _train(prior, settings, [captions[i] for i in missing], z_src[missing], t_range, new_keys)
-        for n, key in enumerate(new_keys):
-            known[key] = trained.weights(n)
+        trained, new_rows = _train(prior, settings, [captions[i] for i in missing], z_src[missing], t_range, new_keys)
+        for n, (case, key) in enumerate(zip(missing, new_keys, strict=True)):
+            known[key], rows[case] = trained.weights(n), new_rows[n]
             if store is not None:
                 _keep(store / key, settings, known[key])
     psi = prior.adapter(settings, 0, keys)
     assert isinstance(psi, StackedLoRA)
     for case, key in enumerate(keys):
         psi.set_weights(case, known[key])
-    return psi.requires_grad_(False), [settings.psi_steps * (i in missing) for i in range(len(keys))]
+    return psi.requires_grad_(False), rows
 
 
 def _train(
@@ -77,8 +78,8 @@ def _train(
     z_src: Tensor,
     t_range: tuple[int, int],
     keys: Sequence[str],
-) -> StackedLoRA:
-    """psi_steps steps of the diffusion loss on the source latents, one fresh draw a step."""
+) -> tuple[StackedLoRA, list[int]]:
+    """psi after psi_steps steps of the diffusion loss on the source latents, one fresh draw a step; and rows taken."""
     psi = prior.adapter(settings, 0, keys)
     assert isinstance(psi, StackedLoRA)
     plan = DrawPlan(0, tuple(keys), *t_range, prior.abar.cpu(), z_src)
@@ -87,15 +88,18 @@ def _train(
     with torch.enable_grad():
         for step in range(settings.psi_steps):
             training.fresh_pass(engine, z_src, z_src, step, "psi/")
-    return psi
+    return psi, engine.rows_backward
 
 
 def _keep(folder: Path, settings: LoRASettings, weights: dict[str, Tensor]) -> None:
     """Write an adapter folder so that it is there whole or not at all, whoever else writes it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    lora.save(draft, settings, weights)
     try:
+        lora.save(draft, settings, weights)
         os.rename(draft, folder)
-    except OSError:  # another process was first; its weights are the same
-        shutil.rmtree(draft)
+    except OSError:
+        if not folder.is_dir():  # else another process was first, and its weights are the same
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from piva.auxiliary import stored
 from piva.auxiliary.settings import LoRASettings
 from piva.auxiliary.stored import psi_key, trained_psi
 from piva.editing import EditInput, edit_batch
@@ -58,8 +59,28 @@ def test_the_key_covers_what_psi_depends_on_and_nothing_else(tiny_prior):
     base = key()
     assert key(phi="fresh", warmup_steps=5, steps_per_iteration=2) == base
     others = [key("image 1"), key(src="a dog"), key(t_range=(20, 980)), key(rank=2), key(alpha=1.0), key(lr=0.1)]
-    others += [key(psi_steps=4), key(target_modules=("to_q",))]
-    assert len({base, *others}) == 9
+    others += [key(psi_steps=4), key(target_modules=("to_q",)), key(weight_decay=0.0)]
+    assert len({base, *others}) == 10
+
+
+def test_a_psi_that_does_not_learn_takes_no_rows(tiny_prior, z_src):
+    settings = SETTINGS.model_copy(update={"lr": 0.0})
+    _, rows = trained_psi(tiny_prior, settings, CAPTIONS[:1], z_src[:1], SOURCES[:1], RANGE, None)
+    assert rows == [0]
+
+
+def test_a_store_that_cannot_be_written_to_says_so_and_keeps_no_draft(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(stored.os, "rename", fail)
+    monkeypatch.setattr(stored.lora, "save", lambda folder, *_: (folder / "weights").write_bytes(b"half"))
+    with pytest.raises(OSError, match="no space left"):
+        stored._keep(tmp_path / "key", SETTINGS, {})
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "key").mkdir()  # another process was first
+    stored._keep(tmp_path / "key", SETTINGS, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
 def test_one_psi_serves_every_lambda_and_seed(tiny_prior, tmp_path):
@@ -68,5 +89,7 @@ def test_one_psi_serves_every_lambda_and_seed(tiny_prior, tmp_path):
         edit_batch(tiny_prior, Piva(lam=lam, aux=SETTINGS), [case], steps=2, seed=seed, psi_store=tmp_path)[0]
         for lam, seed in [(0.4, 0), (2.0, 0), (0.4, 1)]
     ]
-    assert [output.unet_rows_backward for output in costs] == [5, 2, 2]
+    assert [output.psi_rows for output in costs] == [3, 0, 0]
+    assert [output.unet_rows_backward for output in costs] == [2, 2, 2]  # whatever the store held
+    assert len({output.unet_rows for output in costs}) == 1
     assert len(list(tmp_path.iterdir())) == 1

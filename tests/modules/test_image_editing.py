@@ -11,7 +11,7 @@ from piva.methods.piva import Piva
 def module_for(method, n=2):
     prior, cases = gaussian_prior(), inputs(n)
     z_src = prior.encode(torch.stack([case.image for case in cases]))
-    return _module(prior, method, cases, z_src, 0, None, None)
+    return _module(prior, method, cases, z_src, 0, None, None)[0]
 
 
 def test_the_prior_is_not_in_the_module_tree():
