@@ -46,18 +46,11 @@ def dds_direction(e_tgt: Tensor, e_src: Tensor) -> Tensor:
 def identity_direction(eps_psi: Tensor, eps_phi: Tensor, lam: float) -> Tensor:
     """lam (eps_psi(x_t, src) - eps_phi(x_t, tgt)): Piva's second bracket, the gradient of KL(current || original).
 
-    psi knows the original renders and phi the current ones: descent moves the current towards the original.
-    Equal auxiliaries give zero.
+    The paper's gradient, without w, is `dds_direction` plus this. psi knows the original renders and phi the current
+    ones: descent moves the current towards the original. Equal auxiliaries give zero, and so does lam = 0; the value
+    is linear in lam.
     """
     return lam * (eps_psi - eps_phi)
-
-
-def piva_direction(e_tgt: Tensor, e_src: Tensor, eps_psi: Tensor, eps_phi: Tensor, lam: float) -> Tensor:
-    """[e(x_t, tgt) - e(x^_t, src)] + lam [eps_psi(x_t, src) - eps_phi(x_t, tgt)]: the paper's gradient, without w.
-
-    lam = 0 is `dds_direction`; the value is linear in lam.
-    """
-    return dds_direction(e_tgt, e_src) + identity_direction(eps_psi, eps_phi, lam)
 
 
 def eps_hat(output: Tensor, x_t: Tensor, abar: Tensor, prediction: str) -> Tensor:

@@ -14,22 +14,25 @@ def latents():
     return [torch.randn(2, 4, 3, 3, generator=generator, dtype=torch.float64) for _ in range(4)]
 
 
-def test_piva_at_lambda_0_is_dds(latents):
-    assert torch.equal(objectives.piva_direction(*latents, lam=0.0), objectives.dds_direction(*latents[:2]))
+def test_the_identity_term_at_lambda_0_is_zero(latents):
+    assert objectives.identity_direction(*latents[:2], lam=0.0).abs().max() == 0
 
 
 @given(st.floats(0, 10), st.floats(0, 10))
-def test_piva_is_linear_in_lambda(a, b):
+def test_the_identity_term_is_linear_in_lambda(a, b):
     generator = torch.Generator().manual_seed(1)
-    e = [torch.randn(1, 4, 2, 2, generator=generator, dtype=torch.float64) for _ in range(4)]
-    mean = (objectives.piva_direction(*e, lam=a) + objectives.piva_direction(*e, lam=b)) / 2
-    torch.testing.assert_close(objectives.piva_direction(*e, lam=(a + b) / 2), mean)
+    e = [torch.randn(1, 4, 2, 2, generator=generator, dtype=torch.float64) for _ in range(2)]
+    mean = (objectives.identity_direction(*e, lam=a) + objectives.identity_direction(*e, lam=b)) / 2
+    torch.testing.assert_close(objectives.identity_direction(*e, lam=(a + b) / 2), mean)
 
 
 def test_equal_auxiliaries_give_no_identity_term(latents):
-    tgt, src, psi, _ = latents
-    assert torch.equal(objectives.piva_direction(tgt, src, psi, psi.clone(), 0.4), objectives.dds_direction(tgt, src))
-    assert objectives.identity_direction(psi, psi.clone(), 0.4).abs().max() == 0
+    assert objectives.identity_direction(latents[0], latents[0].clone(), 0.4).abs().max() == 0
+
+
+def test_the_identity_term_leads_from_current_to_original(latents):
+    psi, phi = latents[:2]
+    torch.testing.assert_close(objectives.identity_direction(psi, phi, 0.4), 0.4 * psi - 0.4 * phi)
 
 
 def test_guidance_at_0_1_and_beyond(latents):

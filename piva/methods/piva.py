@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from piva.auxiliary.settings import LoRASettings
 from piva.config import identity
 from piva.methods.common import MethodSettings
-from piva.objectives import dds_direction, identity_direction, piva_direction
+from piva.objectives import dds_direction, identity_direction
 from piva.step import SOURCE, TARGET, Ask, Step, conditional, guided, source_aux, target_aux
 
 if TYPE_CHECKING:
@@ -45,15 +45,19 @@ class Piva(MethodSettings):
 
     def direction(self, step: Step, ask: Ask) -> Tensor:
         """w times the bracket above, [B,C,H,W]."""
-        e_tgt, e_src = guided(step.x_t, TARGET, self.guidance), guided(step.x_t_src, SOURCE, self.guidance)
-        scale = 1.0
-        if self.source_branch == "current":  # [u + s (c_tgt - u)] - [u + s (c_src - u)] = s c_tgt - s c_src
-            e_tgt, e_src = conditional(step.x_t, TARGET), conditional(step.x_t, SOURCE)
-            scale = self.guidance
-        if not self.lam:
-            e = ask(tgt=e_tgt, src=e_src)
-            return step.w * dds_direction(scale * e.tgt, scale * e.src)
-        psi = source_aux(step.x_t if self.psi_at == "current" else step.x_t_src, SOURCE)
-        e = ask(tgt=e_tgt, src=e_src, psi=psi, phi=target_aux(step.x_t, TARGET))
-        step.note(identity=step.w * identity_direction(e.psi, e.phi, self.lam))
-        return step.w * piva_direction(scale * e.tgt, scale * e.src, e.psi, e.phi, self.lam)
+        if self.source_branch == "source":
+            asked = {"tgt": guided(step.x_t, TARGET, self.guidance), "src": guided(step.x_t_src, SOURCE, self.guidance)}
+        else:
+            asked = {"tgt": conditional(step.x_t, TARGET), "src": conditional(step.x_t, SOURCE)}
+        if self.lam:
+            psi_x = step.x_t if self.psi_at == "current" else step.x_t_src
+            asked |= {"psi": source_aux(psi_x, SOURCE), "phi": target_aux(step.x_t, TARGET)}
+        e = ask(**asked)
+        direction = dds_direction(e.tgt, e.src)
+        if self.source_branch == "current":  # [u + s (c_tgt - u)] - [u + s (c_src - u)] = s (c_tgt - c_src)
+            direction = self.guidance * direction
+        if self.lam:
+            gap = identity_direction(e.psi, e.phi, self.lam)
+            step.note(identity=step.w * gap)
+            direction = direction + gap
+        return step.w * direction
