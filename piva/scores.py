@@ -10,7 +10,6 @@ Nothing here waits for the device.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import NamedTuple, Protocol
@@ -18,6 +17,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from piva.cache import TensorCache
 from piva.objectives import cfg_guided, eps_hat
 from piva.priors import Adapter, Prior, Segment
 from piva.step import UNCONDITIONAL, Prompt, Request, Step
@@ -44,27 +44,11 @@ class Training(Protocol):
         ...
 
 
-class RowCache:
-    """Outputs of source rows, the least recently used forgotten beyond `max_bytes`. Not for use by several threads."""
+class RowCache(TensorCache):
+    """Outputs [C,H,W] of source rows, for a sweep in one process: the same cases and seed under other settings.
 
-    def __init__(self, max_bytes: int = 512 * 2**20):
-        self.max_bytes, self.bytes = max_bytes, 0
-        self._rows: OrderedDict[Hashable, Tensor] = OrderedDict()
-
-    def get(self, key: Hashable) -> Tensor | None:
-        """The row [C,H,W] stored under `key`, or None."""
-        if key in self._rows:
-            self._rows.move_to_end(key)
-        return self._rows.get(key)
-
-    def put(self, key: Hashable, row: Tensor) -> None:
-        """Keep a copy of `row` [C,H,W]."""
-        old = self._rows.pop(key, None)
-        self.bytes -= old.nbytes if old is not None else 0
-        self._rows[key] = row.clone()
-        self.bytes += row.nbytes
-        while self.bytes > self.max_bytes:
-            self.bytes -= self._rows.popitem(last=False)[1].nbytes
+    A run by itself draws nothing twice, nor do two seeds: `piva run` holds none.
+    """
 
 
 class ScoreEngine:
@@ -183,7 +167,7 @@ class _Ask:
         cache, everyone = self.engine.cache, tuple(range(len(self.engine.captions)))
         kept = [row for row in rows if cache is not None and row.x is self.step.x_t_src and not row.auxiliary]
         keys = {row.key: self._cache_keys(row) for row in kept}
-        found = {row.key: [cache.get(key) for key in keys[row.key]] for row in kept if cache is not None}
+        found = {row.key: [_first(cache.get(key)) for key in keys[row.key]] for row in kept if cache is not None}
         absent = {key: tuple(case for case in everyone if got[case] is None) for key, got in found.items()}
         ordered = sorted(rows, key=lambda row: row.auxiliary is not None)
         calls = [(row, members) for row in ordered if (members := absent.get(row.key, everyone))]
@@ -193,7 +177,7 @@ class _Ask:
                 self._know(row, output)
             for case, one in zip(members, output, strict=True) if row.key in found else ():
                 found[row.key][case] = one
-                cache.put(keys[row.key][case], one)  # type: ignore[union-attr]
+                cache.put(keys[row.key][case], (one,))  # type: ignore[union-attr]
         for row in kept:
             self._know(row, torch.stack([one for one in found[row.key] if one is not None]))
 
@@ -208,6 +192,10 @@ class _Ask:
     def _know(self, row: Row, output: Tensor) -> None:
         """File a row's predicted noise, converted from what the network puts out."""
         self._known[row.key] = eps_hat(output, row.x, self.step.abar, self.engine.prior.prediction)
+
+
+def _first(tensors: tuple[Tensor, ...] | None) -> Tensor | None:
+    return tensors[0] if tensors else None
 
 
 def _rows(request: Request) -> list[Row]:

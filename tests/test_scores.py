@@ -178,16 +178,3 @@ def test_another_prompt_source_or_draw_is_not_mistaken_for_a_cached_one(prior):
         other = ScoreEngine(prior, CAPTIONS, cache=cache, sources=sources)
         ask_dds(other, step)
         assert other.rows_forward == [4, 4]
-
-
-def test_the_cache_forgets_the_least_recently_used_beyond_its_bytes():
-    row = torch.zeros(4, dtype=torch.float64)
-    cache = RowCache(max_bytes=3 * row.nbytes)
-    for key in "abc":
-        cache.put(key, row)
-    assert cache.get("a") is not None
-    cache.put("d", row)
-    assert [cache.get(key) is not None for key in "abcd"] == [True, False, True, True]
-    assert cache.bytes == 3 * row.nbytes
-    cache.put("d", row)
-    assert cache.bytes == 3 * row.nbytes
