@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,19 +79,41 @@ def describe(
     benchmark: Benchmark, root: Path, config: RunConfig, method: Any, prior: Any, scorer: Any, seed: int
 ) -> RunRecord:
     """The record of a run, with both keys; its folder may hold an earlier launch of it."""
-    split = benchmark.split(root)
-    identity_row = method.name in IDENTITY_ROWS
-    steps, seed = (0, 0) if identity_row else (config.steps, seed)
+    steps, seed = (0, 0) if method.name in IDENTITY_ROWS else (config.steps, seed)
+    facts = config.prior.model_dump(mode="json") | {"name": prior.name, "fingerprint": prior.fingerprint}
+    made = Making(method.name, method, facts, steps, seed, image_size=prior.image_size)
+    return run_record(benchmark, root, made, scorer)
+
+
+@dataclass(frozen=True)
+class Making:
+    """How the images of a run come about, as far as it is known."""
+
+    name: str
+    """Of the row: the method's, or what the images of a folder are called."""
+    method: Any
+    prior: dict[str, Any]
+    """Its settings, `name` and `fingerprint`; both "none" for images made elsewhere."""
+    steps: int = 0
+    seed: int = 0
+    image_size: tuple[int, int] | None = None
+    files: str | None = None
+    """Digest of the images, where they were made elsewhere."""
+
+
+def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunRecord:
+    """The record of a run that was never launched, with both keys."""
+    split, method = benchmark.split(root), made.method
+    data = {"name": benchmark.name, "version": benchmark.version(), "split": split}
     key = edit_key(
-        benchmark={"name": benchmark.name, "version": benchmark.version(), "split": split},
-        method=method.name,
+        benchmark=data | ({"files": made.files} if made.files else {}),
+        method=made.name,
         method_version=method.VERSION,
         settings=method,
-        prior=prior.fingerprint,
-        steps=steps,
-        seed=seed,
+        prior=made.prior["fingerprint"],
+        steps=made.steps,
+        seed=made.seed,
     )
-    height, width = prior.image_size
     return RunRecord(
         edit_key=key,
         score_key=score_key(key, scorer.spec),
@@ -98,13 +121,13 @@ def describe(
         benchmark_version=benchmark.version(),
         split=split,
         root=str(root.resolve()),
-        method=method.name,
+        method=made.name,
         method_version=method.VERSION,
         settings=method.model_dump(mode="json"),
-        prior=config.prior.model_dump(mode="json") | {"name": prior.name, "fingerprint": prior.fingerprint},
-        steps=steps,
-        seed=seed,
-        image_size=(height, width),
+        prior=made.prior,
+        steps=made.steps,
+        seed=made.seed,
+        image_size=made.image_size,
         metrics=dict(scorer.spec),
     )
 

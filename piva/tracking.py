@@ -1,7 +1,7 @@
 """Mirrors of a run: Weights & Biases, or a CSV file of per-step values. The records on disk are the truth.
 
 W&B runs offline unless a key is set (`WANDB_MODE` wins over both). It never asks for a key, and at the start it is
-waited for INIT_SECONDS at most; online, the end waits until W&B has sent what it holds. A continued run has the same
+waited for INIT_SECONDS at most, at the end FINISH_SECONDS for what is still to be sent. A continued run has the same
 id (its edit_key): online it resumes; offline, where W&B ignores `resume`, each launch leaves one more segment, and
 `wandb sync RUN/wandb` sends them in order as one run.
 
@@ -13,7 +13,7 @@ import netrc
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlparse
@@ -21,6 +21,7 @@ from urllib.parse import urlparse
 from piva.records import CaseRecord, RunRecord, read_cases
 
 INIT_SECONDS = 20
+FINISH_SECONDS = 120
 STEPS_TOGETHER = 25
 """Per-step values are read from the device this many steps at a time: reading one waits for all before it."""
 PANEL_CASES = 24
@@ -138,7 +139,8 @@ class WandbMirror:
         self._run.define_metric("live/*", step_metric="update")
         self._run.define_metric("cases")
         self._run.define_metric("case/*", step_metric="cases")
-        self._update, self._cases = 0, len(read_cases(folder))
+        records = read_cases(folder)
+        self._update, self._cases = updates_done(record.steps, records.values()), len(records)
         self._panel: list[Any] = []
 
     def step(self, values: Mapping[str, float]) -> None:
@@ -172,6 +174,11 @@ class WandbMirror:
         self._run.finish()
 
 
+def updates_done(steps: int, records: Iterable[CaseRecord]) -> int:
+    """Updates that went into the recorded edits: `steps` for each batch. A continued run counts on from there."""
+    return round(sum(steps / record.batch for record in records if record.seconds_edit is not None))
+
+
 def wandb_mode() -> str:
     """`WANDB_MODE` where it is set; else "online" where a key is, and "offline" where none is."""
     if os.environ.get("WANDB_MODE"):
@@ -188,7 +195,13 @@ def wandb_mode() -> str:
 
 def _init(wandb: Any, record: RunRecord, folder: Path) -> Any:
     settings = wandb.Settings(
-        console="off", silent=True, init_timeout=INIT_SECONDS, disable_git=True, disable_code=True
+        console="off",
+        silent=True,
+        init_timeout=INIT_SECONDS,
+        finish_timeout=FINISH_SECONDS,
+        finish_timeout_raises=True,
+        disable_git=True,
+        disable_code=True,
     )
     common = {
         "project": os.environ.get("WANDB_PROJECT", "piva"),

@@ -109,3 +109,17 @@ def test_the_real_sample_runs_end_to_end(tmp_path, real_data, tiny_pipeline_fold
     assert len(cases) == 3
     assert all(case.resized and case.source_size == (512, 512) for case in cases.values())
     assert read_run(folder).image_size == (32, 32)
+
+
+@pytest.mark.parametrize("method", ["dds", "piva"])
+def test_the_shipped_models_edit_pie_toybox_and_every_number_is_there(method, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIVA_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "runs"
+    options = ["--limit", "2", "--steps", "3", "--tracker", "none", "--out", str(out)]
+    assert main(["run", "pie-toybox", "--method", method, *options]) == 0
+    (folder,) = (out / "pie-toybox").iterdir()
+    cases = read_cases(folder).values()
+    assert [case.status for case in cases] == ["ok", "ok"]
+    for name in ("clip_text", "clip_direction", "lpips", "lpips_to_true", "psnr_to_true", "edit_success"):
+        assert None not in [case.metrics[name] for case in cases], name
+    assert {case.psi_rows for case in cases} == {0}

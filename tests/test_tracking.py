@@ -10,7 +10,7 @@ from harness_world import case_record, run_record
 
 import piva.tracking as tracking
 from piva.records import RunFolder
-from piva.tracking import Guarded, open_mirror, scalars, wandb_config, wandb_mode
+from piva.tracking import Guarded, open_mirror, scalars, updates_done, wandb_config, wandb_mode
 
 STEP = {"step": 3, "t": (100, 300), "direction_rms": torch.tensor([1.0, 3.0]), "cases": 2}
 STEP["images"] = torch.zeros(2, 3, 4, 4)
@@ -209,3 +209,11 @@ def test_wandb_itself_writes_an_offline_run_without_asking(tmp_path):
     (segment,) = (tmp_path / "wandb").glob("offline-run-*")
     assert list(segment.glob("run-0123456789abcdef.wandb"))
     assert json.loads((tmp_path / "run.json").read_text())["edit_key"] == "0123456789abcdef"
+
+
+def test_a_continued_run_counts_its_updates_on():
+    edited = [case_record(name, batch=2, seconds_edit=1.0) for name in "abcd"]
+    failed = case_record("e", status="error", stage="edit")
+    assert updates_done(200, []) == 0
+    assert updates_done(200, [*edited, failed]) == 400  # two batches of two
+    assert updates_done(200, [*edited, case_record("f", batch=1, seconds_edit=1.0)]) == 600

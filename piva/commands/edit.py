@@ -153,6 +153,8 @@ def _write_record(
         "prior": {"name": prior.name, "fingerprint": prior.fingerprint},
         "seconds": output.seconds,
         "unet_rows": output.unet_rows,
+        "unet_rows_backward": output.unet_rows_backward,
+        "psi_rows": output.psi_rows,
         "metrics": scores.values,
         "reasons": scores.reasons,
         "provenance": collect(str(prior.device)).model_dump(),

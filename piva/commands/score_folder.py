@@ -163,37 +163,14 @@ def _reader(find: Callable[[str], Path | None]) -> "Edit":
 
 def _describe(benchmark: Any, root: Path, config: FolderConfig, scorer: Any) -> "RunRecord":
     """The run's record; its key covers every file that belongs to a case, whichever are asked for."""
-    from piva.keys import digest, edit_key, file_hash, score_key
-    from piva.records import RunRecord
+    from benchmarks.launch import Making, run_record
+    from piva.keys import digest, file_hash
 
-    split = benchmark.split(root)
     method = Folder(images=str(config.images.resolve()), resize_source=config.resize_source)
     cases = benchmark.cases(root)
     find = _finder(config.images, root, cases)
     files = {case.id: file_hash(path) for case in cases if (path := find(case.id)) is not None}
     if not files:
         raise ConfigError(f"--images {config.images} has no image named by a case id, such as {cases[0].id}.png")
-    key = edit_key(
-        benchmark={"name": benchmark.name, "version": benchmark.version(), "split": split, "files": digest(files)},
-        method=config.name,
-        method_version=Folder.VERSION,
-        settings=method,
-        prior="none",
-        steps=0,
-        seed=0,
-    )
-    return RunRecord(
-        edit_key=key,
-        score_key=score_key(key, scorer.spec),
-        benchmark=benchmark.name,
-        benchmark_version=benchmark.version(),
-        split=split,
-        root=str(root.resolve()),
-        method=config.name,
-        method_version=Folder.VERSION,
-        settings=method.model_dump(mode="json"),
-        prior={"name": "none", "fingerprint": "none"},
-        steps=0,
-        seed=0,
-        metrics=dict(scorer.spec),
-    )
+    none = {"name": "none", "fingerprint": "none"}
+    return run_record(benchmark, root, Making(config.name, method, none, files=digest(files)), scorer)

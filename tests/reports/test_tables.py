@@ -12,7 +12,7 @@ from piva.provenance import collect
 from piva.records import Launch, now
 from piva.stats import bootstrap_mean
 from reports.documents import baseline, groups, how_made, markdown, to_csv, write_between_markers
-from reports.reading import labels, load_runs, long_table
+from reports.reading import COSTS, labels, load_runs, long_table
 from reports.tables import cell, check_names, differences, head, paired, present, rows, shown
 
 
@@ -241,5 +241,5 @@ def test_names_that_no_run_has(runs):
 
 def test_the_long_table_has_a_row_for_each_run_case_and_number(runs):
     table = long_table(runs)
-    assert table.height == 4 * 4 * 5
+    assert table.height == 4 * 4 * (2 + len(COSTS))
     assert table.filter(table["name"] == "unet_rows")["value"].unique().to_list() == [800.0]

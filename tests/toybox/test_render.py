@@ -112,3 +112,20 @@ def test_shadows_fall_away_from_the_sun():
 def test_no_scenes_is_an_error():
     with pytest.raises(ValueError, match="at least one scene"):
         render([])
+
+
+GOLDEN = {
+    0: [216.08, 197.03, 170.63, 211.64, 186.67, 132.65],
+    1: [230.63, 226.65, 235.43, 221.06, 216.52, 223.04],
+    2: [192.85, 194.56, 194.0, 186.37, 149.75, 102.96],
+    3: [177.15, 135.21, 73.73, 70.23, 84.75, 30.76],
+}
+"""Seed of a dev scene -> mean red, green and blue of its 64x64 picture, times 255, above and below the middle."""
+
+
+@pytest.mark.parametrize("seed", GOLDEN)
+def test_the_world_looks_as_it_did_when_its_version_was_set(seed):
+    """Another picture means another PIE-Toybox: raise `piva.toybox.pie_toybox.VERSION`, and note it in CHANGELOG."""
+    halves = render([sample_scene(seed, "dev")]).image[0].unflatten(1, (2, -1))  # [3,2,32,64]
+    found = 255 * halves.mean(dim=(2, 3)).T.flatten()
+    torch.testing.assert_close(found, torch.tensor(GOLDEN[seed]), atol=0.05, rtol=0)

@@ -1,0 +1,29 @@
+"""What every method made of one case when its VERSION was set. Another number means another image: raise VERSION."""
+
+import pytest
+import torch
+from analytic_world import gaussian_prior, inputs
+
+from piva.editing import edit_batch
+from piva.methods import METHODS
+from piva.registry import resolve
+
+SETTINGS: dict[str, dict] = {"piva": {"aux": {"lr": 0.2}}}
+"""Settings under which all of a method shows within five steps; the defaults elsewhere."""
+
+GOLDEN: dict[str, tuple[int, list[float], list[float]]] = {
+    "sds": (1, [0.0333, 1.6662, -0.197], [8.231, 8.019, 4.466, 2.795, 1.899]),
+    "dds": (1, [-0.3592, 1.2133, -0.747], [10.056, 9.83, 5.401, 3.389, 2.288]),
+    "piva": (1, [-0.3515, 1.2087, -0.7385], [10.056, 9.83, 5.367, 3.338, 2.232]),
+}
+"""Method -> VERSION, the edited image's mean per channel, and direction_rms of each of five steps."""
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_five_steps_give_what_they_gave(name):
+    method = resolve("method", METHODS, name)(step_size=0.2, **SETTINGS.get(name, {}))
+    (output,) = edit_batch(gaussian_prior(), method, inputs(1), steps=5, seed=0)
+    version, means, sizes = GOLDEN[name]
+    assert version == method.VERSION
+    torch.testing.assert_close(output.image.mean(dim=(1, 2)), torch.tensor(means), atol=2e-4, rtol=0)
+    torch.testing.assert_close(torch.tensor(output.history["direction_rms"]), torch.tensor(sizes), atol=2e-3, rtol=0)
