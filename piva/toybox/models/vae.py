@@ -40,7 +40,7 @@ class VAESettings(TrainingSettings):
     whole_share: float = Field(0.15, ge=0, le=1, description="Share of the steps, the last ones, on whole images.")
     kl_weight: float = Field(1e-7, ge=0, description="Weight of the summed KL; at 1e-5 all channels but one died.")
     edge_weight: float = Field(0.5, ge=0, description="Weight of the difference between the images' gradients.")
-    color_weight: float = Field(10.0, ge=0, description="Weight of the squared difference of 4x4 pixel means.")
+    color_weight: float = Field(20.0, ge=0, description="Weight of the squared difference of 4x4 pixel means.")
     start: Path | None = Field(None, description="Folder of an autoencoder to start from.")
     decoder_only: bool = Field(False, description="Leaves the encoder, and so the latents, as they are in `start`.")
 
