@@ -12,7 +12,7 @@ from piva.config import RunConfig
 from piva.data.pie_bench import EDIT_TYPES
 from piva.errors import ConfigError
 from piva.methods.dds import DDS
-from piva.records import RunRecord, write_atomically
+from piva.records import RunRecord, find_run, write_atomically
 from piva.stats import bootstrap_mean
 from reports.reading import Run, labels, long_table
 from reports.tables import SEED, Difference, Row, cell, differences, head, rows
@@ -32,18 +32,24 @@ def groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return result
 
 
-def baseline(runs: Sequence[Run], named: Path | None = None) -> Run | None:
-    """What others are compared with: the run in the folder named if it is one of these.
+def baselines(runs: Sequence[Run], named: Sequence[str], root: Path) -> list[Run]:
+    """What others are compared with: those of `runs` that are named, by label (as tables show it), folder or key.
 
-    Where none is named, the only DDS run, or of several the only one with default settings; None where that leaves a
+    Where none is named, the only DDS run, or of several the only one with default settings; none where that leaves a
     choice, which is the user's.
+
+    Raises:
+        ConfigError: a name is no label here, and no run below `root` either.
     """
-    if named is not None:
-        return next((run for run in runs if run.path.resolve() == named), None)
-    found = [run for run in runs if run.record.method == "dds"]
-    if len(found) > 1:
-        found = [run for run in found if _is_default(run.record)]
-    return found[0] if len(found) == 1 else None
+    if named:
+        by_label = dict(zip(labels(runs), runs, strict=True))
+        by_path = {run.path.resolve(): run for run in runs}
+        found = [by_label.get(name) or by_path.get(find_run(name, root).resolve()) for name in named]
+        return [run for run in found if run is not None]
+    dds = [run for run in runs if run.record.method == "dds"]
+    if len(dds) > 1:
+        dds = [run for run in dds if _is_default(run.record)]
+    return dds if len(dds) == 1 else []
 
 
 def _is_default(record: RunRecord) -> bool:
@@ -53,13 +59,13 @@ def _is_default(record: RunRecord) -> bool:
     return given == (DDS().model_dump(mode="json"), fields["steps"].default, fields["seeds"].default)
 
 
-def markdown(title: str, runs: Sequence[Run], names: Sequence[str], against: Run | None, command: str) -> str:
-    """One benchmark's tables and their footer."""
-    lines = rows(runs, names, against)
+def markdown(title: str, runs: Sequence[Run], names: Sequence[str], against: Sequence[Run], command: str) -> str:
+    """One benchmark's tables and their footer; rows are marked by what sets them apart from the first baseline."""
+    lines = rows(runs, names, against[0] if against else None)
     parts = [f"## {title}", "", *_main_table(lines, names), ""]
-    if against is not None:
-        label = dict(zip((run.path for run in runs), labels(runs), strict=True))[against.path]
-        found = differences(runs, against, names)
+    for one in against:
+        label = dict(zip((run.path for run in runs), labels(runs), strict=True))[one.path]
+        found = differences(runs, one, names)
         if found:
             parts += ["", f"Paired differences: each run minus `{label}`, on the same cases.", ""]
             parts += [*_difference_table(found, names), ""]

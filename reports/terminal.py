@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from reports.reading import Run
-from reports.tables import differences, head, rows, shown
+from reports.tables import Difference, differences, head, rows, shown
 
 WIDTH_OF_A_FILE = 160
 
@@ -17,10 +17,10 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=WIDTH_OF_A_FILE)
 
 
-def print_table(title: str, runs: Sequence[Run], names: Sequence[str], against: Run | None) -> None:
-    """Prints means with intervals, one column per run and one line per number, and the differences to the baseline."""
+def print_table(title: str, runs: Sequence[Run], names: Sequence[str], against: Sequence[Run]) -> None:
+    """Prints means with intervals, one column per run and one line per number, and the differences to each baseline."""
     console = wide_console()
-    lines = rows(runs, names, against)
+    lines = rows(runs, names, against[0] if against else None)
     titles = (f"{line.label}\n{len(line.run.ok)}/{len(line.run.planned)} cases" for line in lines)
     table = Table(Column("", no_wrap=True), *titles, title=title)
     for name in names:
@@ -32,10 +32,14 @@ def print_table(title: str, runs: Sequence[Run], names: Sequence[str], against: 
             cells.append(f"{shown(name, interval.mean)}{n}{bounds}")
         table.add_row(head(name), *cells)
     console.print(table)
-    found = [] if against is None else differences(runs, against, names)
-    if against is None or not found:
+    for one in against:
+        label = next(line.label for line in lines if line.run.path == one.path)
+        _print_differences(console, differences(runs, one, names), label, names)
+
+
+def _print_differences(console: Console, found: Sequence[Difference], label: str, names: Sequence[str]) -> None:
+    if not found:
         return
-    label = next(line.label for line in lines if line.run.path == against.path)
     titles = (f"{difference.label}\nminus {label}" for difference in found)
     table = Table(Column("", no_wrap=True), *titles, title="paired differences")
     for name in names:

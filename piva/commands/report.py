@@ -27,8 +27,9 @@ class ReportConfig(Settings):
     metrics: tuple[str, ...] = runtime(())
     """Columns of the table; the usual ones otherwise."""
 
-    baseline: str | None = runtime(None)
-    """The run that others are compared with; otherwise the only DDS run, or the only one with default settings."""
+    baseline: tuple[str, ...] = runtime(())
+    """Runs that others are compared with: folders, beginnings of keys, or labels as the table shows them, such as
+    "dds guidance=3.0"; otherwise the only DDS run, or the only one with default settings."""
 
     into: Path | None = runtime(None)
     """Also put the tables between the results markers of this file, such as README.md."""
@@ -41,8 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     """Writes table.md, table.csv and a page for each benchmark; prints the tables and where they are."""
     config = parse(ReportConfig, "report", arguments, "Tables (Markdown, CSV) and a page with every edit.")
     from piva.provenance import command_line
-    from piva.records import find_run, write_atomically
-    from reports.documents import baseline, groups, markdown, to_csv, write_between_markers
+    from piva.records import write_atomically
+    from reports.documents import baselines, groups, markdown, to_csv, write_between_markers
     from reports.gallery import write_page
     from reports.reading import load_runs
     from reports.tables import COLUMNS, check_names, present
@@ -52,17 +53,17 @@ def main(arguments: Sequence[str]) -> int:
     if not runs:
         raise ConfigError(f"there is no run below {config.runs}/ yet: piva run pie-toybox --method piva --limit 20")
     check_names(config.metrics, runs)
-    named = None if config.baseline is None else find_run(config.baseline, config.runs).resolve()
     out = config.out or config.runs / "report"
     texts, pages = [], []
     for title, group in groups(runs).items():
         names = present(group, config.metrics or COLUMNS)
-        against = baseline(group, named)
-        if against is None and any(run.record.method == "dds" for run in group):
+        against = baselines(group, config.baseline, config.runs)
+        first = against[0] if against else None
+        if not against and any(run.record.method == "dds" for run in group):
             print(f"{title}: no paired differences; say with --baseline RUN what to compare with", file=sys.stderr)
         texts.append(markdown(title, group, names, against, command_line()))
         folder = out if len(groups(runs)) == 1 else out / _folder(title)
-        pages.append(write_page(folder, title, group, names, command_line(), config.full_images, against))
+        pages.append(write_page(folder, title, group, names, command_line(), config.full_images, first))
         print_table(title, group, names, against)
     write_atomically(out / "table.md", "\n".join(texts).encode())
     if config.into is not None:

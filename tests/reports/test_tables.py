@@ -2,6 +2,7 @@
 
 import csv
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from harness_world import case_record, run_record, write_run
@@ -11,7 +12,7 @@ from piva.methods.dds import DDS
 from piva.provenance import collect
 from piva.records import Launch, now
 from piva.stats import bootstrap_mean
-from reports.documents import baseline, groups, how_made, markdown, to_csv, write_between_markers
+from reports.documents import baselines, groups, how_made, markdown, to_csv, write_between_markers
 from reports.reading import COSTS, labels, load_runs, long_table
 from reports.tables import cell, check_names, differences, head, paired, present, rows, shown
 
@@ -71,7 +72,7 @@ def test_failed_skipped_missing_and_unfinished_cases_are_counted_not_averaged(tm
     assert (row.cells["lpips"].mean, row.cells["lpips"].n, row.cells["lpips"].missing) == (pytest.approx(0.2), 2, 1)
     assert (row.failed, row.skipped, row.unfinished) == (1, 1, 1)
     assert row.marks == ("partial: 3 of 6 cases",)
-    text = markdown("x", load_runs([], tmp_path), ["lpips"], None, "piva report")
+    text = markdown("x", load_runs([], tmp_path), ["lpips"], [], "piva report")
     assert "3/6, 1 failed, 1 skipped, 1 not done" in text
     assert "n=2, 1 missing" in text
 
@@ -103,10 +104,14 @@ def test_where_nearer_is_better_the_nearer_run_wins(runs):
 
 
 def test_the_baseline_is_dds_unless_named(runs):
-    assert baseline(runs).record.method == "dds"
+    (dds,) = baselines(runs, (), Path())
+    assert dds.record.method == "dds"
     piva = next(run for run in runs if run.record.edit_key == "bb22")
-    assert baseline(runs, piva.path.resolve()) is piva
-    found = differences(runs, baseline(runs), ["lpips"])
+    for name in ("piva lam=0.4", str(piva.path)):
+        assert baselines(runs, (name, "dds"), Path()) == [piva, dds]
+    with pytest.raises(ConfigError, match="no run 'nobody'"):
+        baselines(runs, ("nobody",), Path())
+    found = differences(runs, dds, ["lpips"])
     assert [difference.label for difference in found] == ["piva lam=0.4", "piva lam=1.0"]
 
 
@@ -115,9 +120,9 @@ def test_of_several_dds_runs_the_default_one_is_the_baseline_or_none(tmp_path):
     make(tmp_path, "aa11", "dds", [0.1], record={"settings": DDS(guidance=3).model_dump(mode="json")})
     make(tmp_path, "bb22", "dds", [0.1], record=default | {"seed": 1})
     make(tmp_path, "cc33", "dds", [0.1], record=default | {"steps": 50})
-    assert baseline(load_runs([], tmp_path)) is None
+    assert baselines(load_runs([], tmp_path), (), tmp_path) == []
     make(tmp_path, "dd44", "dds", [0.1], record=default)
-    assert baseline(load_runs([], tmp_path)).record.edit_key == "dd44"
+    assert [run.record.edit_key for run in baselines(load_runs([], tmp_path), (), tmp_path)] == ["dd44"]
 
 
 def test_a_case_whose_content_differs_is_no_pair(tmp_path):
@@ -143,7 +148,7 @@ def test_a_row_that_differs_from_the_baseline_in_more_than_the_method_says_so(tm
     make(tmp_path, "aa11", "dds", [0.1])
     make(tmp_path, "bb22", "piva", [0.1], record=record)
     runs = load_runs([], tmp_path)
-    found = {row.label: row.marks for row in rows(runs, ["lpips"], baseline(runs))}
+    found = {row.label: row.marks for row in rows(runs, ["lpips"], *baselines(runs, (), tmp_path))}
     assert found == {"dds": (), "piva": (mark,)}
 
 
@@ -152,7 +157,7 @@ def test_identity_rows_have_no_seed_and_folders_no_prior(tmp_path):
     make(tmp_path, "bb22", "copy", [0.1])
     make(tmp_path, "cc33", "theirs", [0.1], record={"prior": {"name": "none", "fingerprint": "none"}})
     runs = load_runs([], tmp_path)
-    assert {row.marks for row in rows(runs, ["lpips"], baseline(runs))} == {()}
+    assert {row.marks for row in rows(runs, ["lpips"], *baselines(runs, (), tmp_path))} == {()}
 
 
 @pytest.mark.parametrize(
@@ -187,7 +192,7 @@ def test_heads_say_direction_and_display(runs):
 
 
 def test_markdown_has_tables_ids_and_how_it_was_made(runs):
-    text = markdown("pie-toybox", runs, ["lpips", "seconds_edit"], baseline(runs), "piva report --runs x")
+    text = markdown("pie-toybox", runs, ["lpips", "seconds_edit"], baselines(runs, (), Path()), "piva report --runs x")
     assert text.startswith("## pie-toybox\n\n| run | cases | lpips ↓ ×1000 | seconds_edit ↓ (s) |\n|---|---|---|---|\n")
     assert "| copy | 4/4 | 0.0 [0.0, 0.0] n=4 |" in text
     assert "each run minus `dds`" in text
