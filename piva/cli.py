@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("piva.commands.show:main", "one run: settings, scores with intervals, failures"),
     "compare": ("piva.commands.compare:main", "two runs on the same cases: paired differences"),
     "report": ("piva.commands.report:main", "tables (Markdown, CSV) and a page with every edit"),
+    "frontier": ("piva.commands.frontier:main", "two methods over their settings: a figure, and matched comparisons"),
     "list": ("piva.commands.listing:main", "methods, benchmarks or metrics"),
     "toybox": ("piva.commands.toybox:main", "the embedded world: write data, train, measure, sample"),
     "check": ("piva.commands.check:main", "this machine (env) or a data folder (data DIR)"),

@@ -14,8 +14,9 @@ from piva.errors import ConfigError
 from piva.methods.dds import DDS
 from piva.records import RunRecord, find_run, write_atomically
 from piva.stats import bootstrap_mean
+from reports.frontier import matched, shared_levels
 from reports.reading import Run, labels, long_table
-from reports.tables import SEED, Difference, Row, cell, differences, head, rows
+from reports.tables import SEED, Difference, Row, cell, differences, head, rows, shown
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 CSV_COLUMNS = ["benchmark", "split", "run", "edit_key", "type", "metric"]
@@ -173,3 +174,51 @@ def _footer(lines: Sequence[Row], names: Sequence[str], command: str) -> list[st
 def _code(sentence: str) -> str:
     prefix = "command: "
     return f"{prefix}`{sentence.removeprefix(prefix)}`" if sentence.startswith(prefix) else sentence
+
+
+def frontier_markdown(
+    methods: Sequence[str],
+    groups: Sequence[Sequence[Run]],
+    pairs: Sequence[tuple[str, str]],
+    budgets: Sequence[int],
+    command: str,
+) -> str:
+    """Two methods at matched levels, a table for each pair of numbers (over, match) and each budget of UNet rows."""
+    parts: list[str] = []
+    for budget in (None, *budgets):
+        within = [[run for run in group if budget is None or _rows_a_case(run) <= budget] for group in groups]
+        for name, runs in zip(methods, within, strict=True):
+            if not runs:
+                raise ConfigError(f"--rows {budget}: no run of {name} took so few")
+        counts = " and ".join(f"{len(runs)} of {name}" for name, runs in zip(methods, within, strict=True))
+        limit = "" if budget is None else f", at most {budget} UNet rows a case"
+        parts += [f"## {methods[0]} against {methods[1]}{limit}", "", f"Runs: {counts}.", ""]
+        for over, match in pairs:
+            parts += [*_matched_table(methods, within, over, match), ""]
+    parts += [
+        "A column: the best mean that mixtures of a method's runs reach where the number on the left is at the level.",
+        "Difference: [95 % bootstrap interval over cases]. Reached: share of the resamples where both get there.",
+        f"Made by `{command}`.",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _matched_table(methods: Sequence[str], groups: Sequence[Sequence[Run]], over: str, match: str) -> list[str]:
+    a, b = groups
+    levels = shared_levels(a, b, over, match)
+    if not levels:
+        return [f"{head(match)}: no level that both methods reach."]
+    body = []
+    for found in matched(a, b, over, match, levels):
+        bounds = "" if found.low is None else f" [{shown(over, found.low, True)}, {shown(over, found.high, True)}]"
+        difference = shown(over, found.difference, signed=True) + bounds
+        row = [shown(match, found.level), shown(over, found.a), shown(over, found.b), difference]
+        body.append([*row, f"{found.reached:.0%}"])
+    titles = [head(match), *(f"{head(over)}, {name}" for name in methods), f"{methods[0]} - {methods[1]}", "reached"]
+    return _table(titles, body)
+
+
+def _rows_a_case(run: Run) -> float:
+    """Mean UNet rows of a run's cases, a stored psi's training included."""
+    rows = [(case.unet_rows or 0) + (case.psi_rows or 0) for case in run.ok.values()]
+    return sum(rows) / max(1, len(rows))

@@ -42,6 +42,12 @@ class Run:
         key = self.record.score_key
         return {id_: case for id_, case in self.cases.items() if case.status == "ok" and case.score_key == key}
 
+    def value(self, case_id: str, name: str) -> float | None:
+        """A case's score, or its cost (`seconds_edit`, `unet_rows`, ...); None where it has none."""
+        case = self.ok.get(case_id)
+        found = None if case is None else case.metrics.get(name, getattr(case, name, None))
+        return None if found is None else float(found)
+
     @property
     def is_identity_row(self) -> bool:
         """Whether nothing was edited: `copy` and `no-edit`."""

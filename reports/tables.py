@@ -5,7 +5,6 @@ Values are raw here and in CSV; `shown`, `cell` and `head` apply a metric's decl
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -111,7 +110,7 @@ def paired(a: Run, b: Run, name: str) -> PairedDifference:
     of the values.
     """
     ids = [id_ for id_ in sorted(a.planned & b.planned) if _same_content(a.cases.get(id_), b.cases.get(id_))]
-    values_a, values_b = ([_value(run, id_, name) for id_ in ids] for run in (a, b))
+    values_a, values_b = ([run.value(id_, name) for id_ in ids] for run in (a, b))
     facts = info(name)
     if facts.higher_is_better is not None or facts.best is None:
         better = facts.higher_is_better if facts.higher_is_better is not None else True
@@ -202,11 +201,3 @@ def _interval(own: pl.DataFrame, name: str) -> Interval:
 def _same_content(a: CaseRecord | None, b: CaseRecord | None) -> bool:
     """Whether two records are of one case, as far as one can tell: a case without a record counts as missing."""
     return a is None or b is None or a.content == b.content
-
-
-def _value(run: Run, case_id: str, name: str) -> float | None:
-    case = run.ok.get(case_id)
-    if case is None:
-        return None
-    value: Any = case.metrics.get(name, getattr(case, name, None))
-    return None if value is None else float(value)

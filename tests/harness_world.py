@@ -47,10 +47,12 @@ def case_file(root: Path, k: int) -> Path:
 
 
 class PlainPrior:
-    """The least that the harness asks of a prior; its latents are the images."""
+    """The least that the harness asks of a prior; its latents are the images, and the noise it predicts is none."""
+
+    prediction, half = "epsilon", False
 
     def __init__(self, size: int = SIZE) -> None:
-        self.image_size = (size, size)
+        self.image_size, self.latent_shape = (size, size), (3, size, size)
         self.name, self.fingerprint = "plain", f"plain-{size}"
         self.device = torch.device("cpu")
         self.abar = torch.linspace(0.999, 0.001, 1000)
@@ -63,6 +65,12 @@ class PlainPrior:
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         return latents * 0.5
+
+    def embed(self, prompts: Sequence[str]) -> torch.Tensor:
+        return torch.zeros(len(prompts), 1, 1)
+
+    def predict(self, x: torch.Tensor, t: torch.Tensor, embedding: torch.Tensor, segments=()) -> torch.Tensor:
+        return torch.zeros_like(x)
 
 
 class PlainScorer:
@@ -116,6 +124,12 @@ def use_plain_world(monkeypatch, size: int = SIZE, edit=None) -> PlainScorer:
         ),
     )
     return scorer
+
+
+def launch(planned, **facts) -> Launch:
+    """A launch from a clean tree, for these cases."""
+    made = collect().model_copy(update={"git_dirty": False, "git_commit": "a" * 40} | facts)
+    return Launch(started=now(), planned=list(planned), batch_size=2, provenance=made)
 
 
 def run_record(key="0123456789abcdef", method="dds", **facts) -> RunRecord:

@@ -5,21 +5,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from harness_world import case_record, run_record, write_run
+from harness_world import case_record, launch, run_record, write_run
 
 from piva.errors import ConfigError
 from piva.methods.dds import DDS
-from piva.provenance import collect
-from piva.records import Launch, now
 from piva.stats import bootstrap_mean
 from reports.documents import baselines, groups, how_made, markdown, to_csv, write_between_markers
 from reports.reading import COSTS, labels, load_runs, long_table
 from reports.tables import cell, check_names, differences, head, paired, present, rows, shown
-
-
-def launch(planned, **facts):
-    made = collect().model_copy(update={"git_dirty": False, "git_commit": "a" * 40} | facts)
-    return Launch(started=now(), planned=list(planned), batch_size=2, provenance=made)
 
 
 def make(root, key, method, values, planned=None, cases=(), record=None, made=None):

@@ -1,0 +1,77 @@
+"""Figures, drawn without a display."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from piva.stats import bootstrap_mean
+from reports.frontier import common_cases, curve, oriented
+from reports.reading import Run, info, labels
+from reports.tables import head
+
+COLORS = ("#c0392b", "#2167ae", "#3a7d34", "#8e44ad", "#d68910")
+MARKERS = ("o", "s", "^", "D", "v")
+SIZE = (5.2, 4.0)
+"""Of one panel, in inches."""
+
+
+def frontier(methods: Sequence[Sequence[Run]], pairs: Sequence[tuple[str, str]], file: Path) -> None:
+    """Draws a panel for each (over, match): every run a point with its interval, every method's best mixtures a line.
+
+    Args:
+        methods: the runs of each method.
+        pairs: numbers on the x axis and on the y axis.
+        file: PNG or SVG to write.
+    """
+    columns = min(2, len(pairs))
+    lines = -(-len(pairs) // columns)
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(SIZE[0] * columns, SIZE[1] * lines), squeeze=False, layout="constrained"
+    )
+    runs = [run for group in methods for run in group]
+    names = dict(zip((run.path for run in runs), labels(runs), strict=True))
+    for ax, (over, match) in zip(axes.flat, pairs, strict=False):
+        ids = common_cases(runs, [over, match])
+        for group, color, marker in zip(methods, COLORS, MARKERS, strict=False):
+            _draw(ax, group, ids, (over, match), names, color, marker)
+        ax.set_xlabel(_title(over))
+        ax.set_ylabel(_title(match))
+        ax.grid(alpha=0.25, linewidth=0.5)
+    for ax in axes.flat[len(pairs) :]:
+        ax.set_visible(False)
+    axes.flat[0].legend(loc="best", fontsize=8)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+
+
+def _draw(
+    ax: Axes, runs: Sequence[Run], ids: Sequence[str], pair: tuple[str, str], names: dict[Path, str], color: str,
+    marker: str,
+) -> None:  # fmt: skip
+    (x, smaller_x), (y, smaller_y) = (oriented(runs, ids, name) for name in pair)
+    scales = [info(name).display_scale for name in pair]
+    line_x, line_y = curve(x.mean(axis=1), y.mean(axis=1), smaller_x, smaller_y)
+    ax.plot(line_x * scales[0], line_y * scales[1], color=color, linewidth=1.2, alpha=0.8)
+    for k, run in enumerate(runs):
+        bars = [bootstrap_mean(values[k].tolist()) for values in (x, y)]
+        at = [float(bar.mean or 0) * scale for bar, scale in zip(bars, scales, strict=True)]
+        ax.plot(
+            at[0], at[1], marker, color=color, markersize=5, linestyle="none",
+            label=run.record.method if k == 0 else None,
+        )  # fmt: skip
+        for bar, draw, scale, across in zip(bars, (ax.hlines, ax.vlines), scales, reversed(at), strict=True):
+            if bar.low is not None and bar.high is not None:
+                draw(across, bar.low * scale, bar.high * scale, color=color, linewidth=0.6, alpha=0.35)
+        note = names[run.path].removeprefix(run.record.method).strip()
+        ax.annotate(note, at, xytext=(4, 3), textcoords="offset points", fontsize=5.5, color=color)
+
+
+def _title(name: str) -> str:
+    facts = info(name)
+    return f"|{head(name)}|" if facts.higher_is_better is None else head(name)
