@@ -1,0 +1,1 @@
+"""Slow twins: methods written out literally, to compare speed with and to check results against."""
