@@ -17,7 +17,7 @@ from reports.tables import head
 COLORS = ("#c0392b", "#2167ae", "#3a7d34", "#8e44ad", "#d68910")
 MARKERS = ("o", "s", "^", "D", "v")
 SIZE = (5.2, 4.0)
-"""Of one panel, in inches."""
+"""Of one panel of a frontier, in inches."""
 
 
 def frontier(methods: Sequence[Sequence[Run]], pairs: Sequence[tuple[str, str]], file: Path) -> None:

@@ -34,6 +34,12 @@ class ReportConfig(Settings):
     into: Path | None = runtime(None)
     """Also put the tables between the results markers of this file, such as README.md."""
 
+    picture: Path | None = runtime(None)
+    """Also draw source, true edit and every run of some cases into this PNG."""
+
+    picture_cases: int = runtime(6, ge=1)
+    """How many cases that picture shows, of as many edit types as there are."""
+
     full_images: bool = runtime(False)
     """Also copy images that are larger than a thumbnail at their own size."""
 
@@ -68,6 +74,10 @@ def main(arguments: Sequence[str]) -> int:
     write_atomically(out / "table.md", "\n".join(texts).encode())
     if config.into is not None:
         write_between_markers(config.into, "\n".join(texts))
+    if config.picture is not None:
+        from reports.contact_sheet import contact_sheet
+
+        print(f"{config.picture}: {contact_sheet(runs, config.picture_cases, config.picture)} cases")
     write_atomically(out / "table.csv", to_csv(runs, config.metrics or COLUMNS).encode())
     print(f"\ntables: {out / 'table.md'}, {out / 'table.csv'}")
     for page in pages:
