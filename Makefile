@@ -7,7 +7,7 @@ CASES ?= 20
 STEPS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test check
+.PHONY: help setup bench tuning comparison test check
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +26,22 @@ bench: setup ## edit $(CASES) cases of PIE-Toybox with DDS and Piva, print the t
 	$(BIN)/piva run pie-toybox --method dds --steps $(STEPS) --limit $(CASES) --out $(BENCH)
 	$(BIN)/piva run pie-toybox --method piva --steps $(STEPS) --limit $(CASES) --out $(BENCH)
 	$(BIN)/piva report --runs $(BENCH)
+
+EDIT = $(BIN)/piva run pie-toybox --tracker none
+DEV = --split dev --limit 20 --out runs/tuning
+TEST = --split test --limit 40 --out runs/comparison
+NUMBERS = clip_text lpips psnr_background saturation_shift clipped_fraction psnr_to_true lpips_to_true edit_success
+FAST_AUX = --method.aux.lr 1e-3
+
+tuning: setup ## choose settings on the dev split (half an hour on two cores): reports/tuning.md
+	for g in 3 5 7.5; do for s in 50 100 200; do \
+	  $(EDIT) --method dds --method.guidance $$g --steps $$s $(DEV) || exit 1; done; done
+	$(EDIT) --method piva --steps 100 $(DEV)
+	for g in 3 7.5; do for l in 0.4 1 2; do \
+	  $(EDIT) --method piva --method.guidance $$g --method.lam $$l $(FAST_AUX) --steps 100 $(DEV) || exit 1; done; done
+	$(BIN)/piva report --runs runs/tuning --metrics $(NUMBERS) unet_rows --into reports/tuning.md
+
+comparison: setup ## DDS and Piva as chosen, four test cases of each edit type: reports/comparison.md
 
 test: setup ## run the tests: CPU, offline, minutes
 	$(BIN)/python -m pytest

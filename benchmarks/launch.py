@@ -63,14 +63,22 @@ def check_method(method: Any, prior: Any) -> None:
             prior.adapter(method.aux, seed=0, case_ids=())  # of no case, which finds the layers and builds nothing
 
 
-def editor(method: Any, prior: Any, steps: int, seed: int) -> Edit:
+def editor(method: Any, prior: Any, steps: int, seed: int, row_cache_gb: float = 0) -> Edit:
     """The function that edits a batch: a method's loop, or an identity row."""
+    from piva.row_store import RowStore
+
+    rows = RowStore(cache_folder() / "rows", int(row_cache_gb * 2**30), prior.device) if row_cache_gb else None
 
     def edit(inputs: Sequence[EditInput], on_step: OnStep) -> Sequence[EditOutput]:
         if method.name in IDENTITY_ROWS:
             return list(method.edit(prior, inputs))
         store = cache_folder() / "psi"
-        return edit_batch(prior, method, inputs, steps=steps, seed=seed, on_step=on_step, psi_store=store)
+        outputs = edit_batch(
+            prior, method, inputs, steps=steps, seed=seed, on_step=on_step, cache=rows, psi_store=store
+        )
+        if rows is not None:
+            rows.flush()
+        return outputs
 
     return edit
 

@@ -120,6 +120,10 @@ class RunConfig(Settings):
     batch_size: int = runtime(8, ge=1)
     """Cases edited together; results agree across sizes within float tolerance."""
 
+    row_cache_gb: float = runtime(0.0, ge=0)
+    """Keep UNet rows at the noised source on disk, at most so many GiB, for runs with other settings and the same seed:
+    a sweep over lambda, guidance or methods computes them once. Results agree within float tolerance."""
+
     out: Path = runtime(Path("runs"))
     """Folder that holds all runs."""
 

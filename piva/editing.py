@@ -25,7 +25,7 @@ from piva.noise import DrawPlan
 from piva.priors import Adapter, Prior
 from piva.representations.latent import LatentImages
 from piva.schedule import check_range
-from piva.scores import RowCache, ScoreEngine
+from piva.scores import ScoreEngine, SourceRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,7 @@ class EditOutput:
     peak_bytes: int | None  # of the batch, on the device; None where the device does not say
     history: dict[str, list[float]]  # one value a step: t, direction_rms, drift_rms, rows, losses, ...
     error: str | None  # why the image is not to be used
+    rows_cached: int = 0  # rows that came from the cache of source rows, in no other count
     psi_rows: int = 0  # rows a stored psi was trained on before the edit, in no other count: 0 once the store has it
 
 
@@ -62,7 +63,7 @@ def edit_batch(
     seed: int,
     on_step: Callable[[dict[str, Any]], None] | None = None,
     image_every: int = 0,
-    cache: RowCache | None = None,
+    cache: SourceRows | None = None,
     psi_store: Path | None = None,
 ) -> list[EditOutput]:
     """The inputs edited together, each as it would be edited alone (within float tolerance).
@@ -107,7 +108,7 @@ def _module(
     inputs: Sequence[EditInput],
     z_src: Tensor,
     seed: int,
-    cache: RowCache | None,
+    cache: SourceRows | None,
     psi_store: Path | None,
 ) -> tuple[ImageEditing, list[int]]:
     """The loop with everything it needs: auxiliaries, engine, draws; and the rows a stored psi took each case now."""
@@ -190,6 +191,7 @@ def _outputs(
             case_id=case.case_id, image=images[i], seconds=seconds, peak_bytes=peak_bytes,
             unet_rows=forward[i] + backward[i], unet_rows_backward=backward[i],
             history=history[i], error=_error(images[i], history[i]), psi_rows=psi_rows[i],
+            rows_cached=module.engine.rows_cached[i],
         )
         for i, case in enumerate(inputs)
     ]  # fmt: skip

@@ -108,6 +108,8 @@ class CaseRecord(Record):
     """Rows sent forward through the UNet, with a gradient or without."""
     unet_rows_backward: int | None = None
     """Those of them that a gradient came back through."""
+    rows_cached: int | None = None
+    """Rows that an earlier run had left in the cache of source rows, in no other count."""
     psi_rows: int | None = None
     """Rows a stored psi was trained on before the edit, in no other count; 0 where the store had it."""
     peak_bytes: int | None = None

@@ -4,7 +4,7 @@ One ask for a batch of B cases is at most two calls:
     without gradient   every row of the prior (c and u of both branches) and of auxiliaries that do not train here
     with gradient      the rows auxiliaries are trained on; what is asked of them is read off the same pass
 A row that two requests share (same x, same prompt: the unconditional one, say) is run once. Rows at the noised source
-depend on nothing that is being optimised; with a `RowCache` they are kept for the next run that draws the same noise.
+depend on nothing that is being optimised; with a cache they are kept for the next run that draws the same noise.
 Nothing here waits for the device.
 """
 
@@ -44,10 +44,17 @@ class Training(Protocol):
         ...
 
 
-class RowCache(TensorCache):
-    """Outputs [C,H,W] of source rows, for a sweep in one process: the same cases and seed under other settings.
+class SourceRows(Protocol):
+    """Where outputs [C,H,W] of source rows are kept between edits: a `RowCache`, or a `piva.row_store.RowStore`."""
 
-    A run by itself draws nothing twice, nor do two seeds: `piva run` holds none.
+    def get(self, key: Hashable) -> tuple[Tensor, ...] | None: ...
+    def put(self, key: Hashable, tensors: tuple[Tensor, ...]) -> None: ...
+
+
+class RowCache(TensorCache):
+    """Source rows in memory, for a sweep in one process: the same cases and seed under other settings.
+
+    A run by itself draws nothing twice, nor do two seeds.
     """
 
 
@@ -69,13 +76,14 @@ class ScoreEngine:
         captions: Sequence[tuple[str, str]],
         adapters: Mapping[str, Adapter] | None = None,
         training: Training | None = None,
-        cache: RowCache | None = None,
+        cache: SourceRows | None = None,
         sources: Sequence[Hashable] = (),
     ):
         self.prior, self.captions, self.adapters = prior, list(captions), dict(adapters or {})
         self.training, self.cache, self.sources = training, cache, list(sources)
         self.rows_forward = [0] * len(self.captions)  # rows run so far for each case, without gradient
         self.rows_backward = [0] * len(self.captions)  # and with
+        self.rows_cached = [0] * len(self.captions)  # and those the cache had
         self._embeddings: dict[Hashable, Tensor] = {}
 
     def ask(self, step: Step) -> _Ask:
@@ -168,6 +176,8 @@ class _Ask:
         kept = [row for row in rows if cache is not None and row.x is self.step.x_t_src and not row.auxiliary]
         keys = {row.key: self._cache_keys(row) for row in kept}
         found = {row.key: [_first(cache.get(key)) for key in keys[row.key]] for row in kept if cache is not None}
+        for case in (case for got in found.values() for case in everyone if got[case] is not None):
+            self.engine.rows_cached[case] += 1
         absent = {key: tuple(case for case in everyone if got[case] is None) for key, got in found.items()}
         ordered = sorted(rows, key=lambda row: row.auxiliary is not None)
         calls = [(row, members) for row in ordered if (members := absent.get(row.key, everyone))]

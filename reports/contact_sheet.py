@@ -40,7 +40,7 @@ def contact_sheet(runs: Sequence[Run], count: int, file: Path) -> int:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
     for line, case in enumerate(cases):
         top = line * height + GAP
-        for k, prompt in enumerate((case.raw_src, "→ " + case.raw_tgt)):
+        for k, prompt in enumerate((case.raw_src, "-> " + case.raw_tgt)):
             draw.text((GAP, top + k * (TEXT + 4)), prompt, INK, font)
         for column, image in enumerate(_images(case, edits)):
             sheet.paste(image, (GAP + column * (TILE + GAP), top + caption))

@@ -219,6 +219,6 @@ def _matched_table(methods: Sequence[str], groups: Sequence[Sequence[Run]], over
 
 
 def _rows_a_case(run: Run) -> float:
-    """Mean UNet rows of a run's cases, a stored psi's training included."""
-    rows = [(case.unet_rows or 0) + (case.psi_rows or 0) for case in run.ok.values()]
+    """Mean UNet rows that a run's cases need: those a cache had and a stored psi's training included."""
+    rows = [(case.unet_rows or 0) + (case.rows_cached or 0) + (case.psi_rows or 0) for case in run.ok.values()]
     return sum(rows) / max(1, len(rows))

@@ -11,7 +11,7 @@ import polars as pl
 from piva.metrics import INFO, MetricInfo
 from piva.records import CaseRecord, RunRecord, find_run, read_cases, read_run, run_folders
 
-COSTS = ("seconds_edit", "unet_rows", "unet_rows_backward", "psi_rows", "peak_bytes")
+COSTS = ("seconds_edit", "unet_rows", "unet_rows_backward", "rows_cached", "psi_rows", "peak_bytes")
 SCHEMA = {
     "run": pl.Int64,
     "case_id": pl.String,

@@ -117,8 +117,8 @@ def use_plain_world(monkeypatch, size: int = SIZE, edit=None) -> PlainScorer:
     monkeypatch.setattr(
         launch,
         "editor",
-        lambda method, prior, steps, seed: (
-            real(method, prior, steps, seed)
+        lambda method, prior, steps, seed, *rest: (
+            real(method, prior, steps, seed, *rest)
             if method.name in launch.IDENTITY_ROWS
             else lambda inputs, on_step: stand_in(inputs, on_step)
         ),

@@ -91,7 +91,7 @@ def _execute(tools: Tools, record: "RunRecord", folder: "RunFolder", plan: "Plan
     config, prior = tools.config, tools.prior
     record = launched(record, folder.path, plan.cases, config.batch_size, str(prior.device))
     folder.write_run(record)
-    edit = editor(config.method, prior, config.steps, seed)
+    edit = editor(config.method, prior, config.steps, seed, config.row_cache_gb)
     mirror = open_mirror(config.tracker)
     mirror.start(record, folder.path)
     try:

@@ -95,6 +95,7 @@ INFO: dict[str, MetricInfo] = {
     "seconds_edit": MetricInfo("cost", "wall seconds of a batch over its cases", False, (0, INFINITY), unit="s"),
     "unet_rows": MetricInfo("cost", "latents sent through the UNet", False, (0, INFINITY), digits=0),
     "unet_rows_backward": MetricInfo("cost", "those of them with a backward pass", False, (0, INFINITY), digits=0),
+    "rows_cached": MetricInfo("cost", "latents whose row a cache had", False, (0, INFINITY), digits=0),
     "psi_rows": MetricInfo("cost", "latents a stored psi was trained on first", False, (0, INFINITY), digits=0),
     "peak_bytes": MetricInfo(
         "cost", "peak accelerator memory", False, (0, INFINITY), display_scale=1e-9, unit="GB", digits=2
