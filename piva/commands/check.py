@@ -1,4 +1,4 @@
-"""`piva check env | data DIR`: is this machine, or this folder, fit for a run?"""
+"""`piva check env | data DIR | memory`: is this machine, or this folder, fit for a run?"""
 
 import os
 import platform
@@ -6,15 +6,50 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
+from pydantic import PositiveInt
+
+from piva.commands.arguments import parse, take, with_method
+from piva.config import Settings, identity
 from piva.errors import COMPLETE, PREFLIGHT_FAILED, ConfigError
 from piva.registry import unknown
 
 USAGE = """\
 usage: piva check env         packages, devices, weights, room on the disk
        piva check data DIR    a folder in PIE-Bench's format, every malformed entry named
+       piva check memory      what a batch takes of a GPU's memory, and what fits; needs neither GPU nor weights
+
+`piva check memory --help` tells more.
+"""
+ABOUT_MEMORY = """\
+Estimate the memory an edit takes, by batch size, as Markdown. Without --method NAME: of dds and piva as they come.
+
+example: piva check memory --method piva --method.aux.rank 16 --prior.dtype float16 --batch-sizes 4 8
 """
 SHIPPED = ("diffusion", "clip", "perceptual", "judge")
+
+
+class ShapeConfig(Settings):
+    """The prior that is reckoned with."""
+
+    model: str = identity("stable-diffusion-1.5")
+    """"stable-diffusion-1.5" (its shape is built in), "toybox", a pipeline folder, or a hub id on this machine."""
+
+    dtype: tuple[Literal["float16", "bfloat16", "float32"], ...] = identity(("float16", "float32"), min_length=1)
+    """Number types of the UNet and the text encoder."""
+
+
+class MemoryConfig(Settings):
+    """What `piva check memory` does."""
+
+    prior: ShapeConfig = identity(default_factory=ShapeConfig)
+
+    batch_sizes: tuple[PositiveInt, ...] = identity((1, 2, 4, 8, 16), min_length=1)
+    """Numbers of cases edited together."""
+
+    image_size: PositiveInt | None = identity(None)
+    """Side of the images in pixels; otherwise the prior's own."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,9 +62,11 @@ def main(arguments: Sequence[str]) -> int:
         return _environment()
     if kind == "data" and len(rest) == 1:
         return _data(Path(rest[0]))
+    if kind == "memory":
+        return _memory(rest)
     if kind in ("env", "data"):
         raise ConfigError("piva check env takes nothing more; piva check data takes one folder")
-    raise ConfigError(unknown("check", kind, ("env", "data")))
+    raise ConfigError(unknown("check", kind, ("env", "data", "memory")))
 
 
 def _environment() -> int:
@@ -70,3 +107,42 @@ def _data(root: Path) -> int:
     known = sum(case.true_edit_path is not None for case in cases)
     print(f"  true edits: {known}; labels for the judge: {sum(case.labels is not None for case in cases)}")
     return COMPLETE
+
+
+def _memory(arguments: Sequence[str]) -> int:
+    from piva.methods import METHODS
+
+    name, _ = take("--method", arguments)
+    kind, rest = with_method(MemoryConfig, METHODS, arguments) if name else (MemoryConfig, list(arguments))
+    config: Any = parse(kind, "check memory", rest, ABOUT_MEMORY)
+
+    import torch
+
+    from piva.memory import estimate
+    from piva.methods.dds import DDS
+    from piva.methods.piva import Piva
+    from piva.provenance import command_line
+    from reports.memory import Line, markdown
+
+    shape, side = _shape(config.prior.model), config.image_size
+    size = (side, side) if side else shape.image_size
+    methods: list[Any] = [config.method] if name else [DDS(), Piva()]
+    lines = []
+    for method in methods:
+        for dtype in config.prior.dtype:
+            found = {n: estimate(shape, method, n, getattr(torch, dtype), size) for n in config.batch_sizes}
+            lines.append(Line(method.name, dtype, found))
+    print(markdown(shape.name, size, lines, command_line()), end="")
+    return COMPLETE
+
+
+def _shape(model: str) -> Any:
+    """The shape of a prior that is known by name, or of one that is loaded for it."""
+    from piva.priors.shapes import SHAPES, PriorShape
+
+    if model in SHAPES:
+        return SHAPES[model]
+    from benchmarks.launch import load_prior
+    from piva.config import PriorConfig
+
+    return PriorShape.of(load_prior(PriorConfig(model=model, device="cpu")))
