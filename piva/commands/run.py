@@ -41,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     kind, rest = with_method(RunConfig, METHODS | IDENTITY_ROWS, rest)
     config = parse(kind, f"run {name or 'BENCHMARK'}", rest, f"Edit and score the cases of {' or '.join(BENCHMARKS)}.")
     tools = _prepare(resolve("benchmark", BENCHMARKS, str(name)), config)
+    if config.dry_run:
+        return _forecast(tools)
     codes = []
     for seed in config.seeds:
         codes.append(_run(tools, seed))
@@ -63,16 +65,37 @@ def _prepare(benchmark: Any, config: Any) -> Tools:
     return Tools(benchmark, config, root, cases, prior, load_scorer(str(prior.device)))
 
 
-def _run(tools: Tools, seed: int) -> int:
-    from benchmarks.launch import describe, plan_run, run_path
-    from piva.records import RunFolder
+def _forecast(tools: Tools) -> int:
+    """Says what would be done, and what it would cost."""
+    from benchmarks.forecast import forecast, sentences
+    from benchmarks.launch import plan_run
+    from benchmarks.pie_bench import cache_folder
+
+    config, plans = tools.config, []
+    for seed in config.seeds:
+        record, path = _described(tools, seed)
+        plans.append(plan_run(path, record, tools.cases, config.batch_size))
+        _announce(tools, path, plans[-1])
+    found = forecast(plans, config.method, tools.prior, config.steps, config.out, cache_folder() / "psi")
+    print("\n".join(sentences(found)))
+    return COMPLETE
+
+
+def _described(tools: Tools, seed: int) -> "tuple[RunRecord, Path]":
+    """The record of a seed's run, and the run's folder."""
+    from benchmarks.launch import describe, run_path
 
     config = tools.config
     record = describe(tools.benchmark, tools.root, config, config.method, tools.prior, tools.scorer, seed)
-    path = run_path(config.out, record)
-    if config.dry_run:
-        _announce(tools, path, plan_run(path, record, tools.cases, config.batch_size))
-        return COMPLETE
+    return record, run_path(config.out, record)
+
+
+def _run(tools: Tools, seed: int) -> int:
+    from benchmarks.launch import plan_run
+    from piva.records import RunFolder
+
+    config = tools.config
+    record, path = _described(tools, seed)
     with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
         plan = plan_run(path, record, tools.cases, config.batch_size)
         _announce(tools, path, plan)

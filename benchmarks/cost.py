@@ -1,0 +1,180 @@
+"""What work costs before it is begun: rows through the UNet, seconds, bytes on the disk.
+
+    seconds = rows without gradient x seconds of one + rows with backward x seconds of one
+
+No table says how many rows a method takes: its own loop is run over a prior without a network, and the score engine
+counts. Costs add up over runs, and a stored psi that several of them use counts once. They are those of a first visit:
+rows that a cache would serve are counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.identity_rows import IDENTITY_ROWS
+from benchmarks.plan import Plan
+from benchmarks.runner import to_eight_bits
+from piva.auxiliary.lora import StackedLoRA
+from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.stored import psi_key
+from piva.data.pie_bench import load_image
+from piva.editing import EditInput, edit_batch
+
+if TYPE_CHECKING:
+    from benchmarks.calibration import Rates
+    from piva.priors import Segment
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Latents sent forward through the UNet; a gradient comes back through those of `backward`, which are no others."""
+
+    forward: int = 0
+    backward: int = 0
+
+    def __add__(self, other: Rows) -> Rows:
+        return Rows(self.forward + other.forward, self.backward + other.backward)
+
+    def __sub__(self, other: Rows) -> Rows:
+        return Rows(self.forward - other.forward, self.backward - other.backward)
+
+    def __mul__(self, times: int) -> Rows:
+        return Rows(self.forward * times, self.backward * times)
+
+    @property
+    def total(self) -> int:
+        """Of both kinds: what records call `unet_rows`."""
+        return self.forward + self.backward
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Rows that a method asks for, for one case."""
+
+    start: Rows = field(default_factory=Rows)  # before the first step
+    step: Rows = field(default_factory=Rows)
+    psi: Rows = field(default_factory=Rows)  # once for a source image, whatever is edited from it
+
+    def edit(self, steps: int) -> Rows:
+        """Rows of an edit, without those of a stored psi."""
+        return self.start + self.step * steps
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one run, or of many together."""
+
+    cases: int = 0  # edits
+    rows: Rows = field(default_factory=Rows)
+    seconds: float = 0.0
+    disk_bytes: int = 0
+    shared: Mapping[str, Cost] = field(default_factory=dict)
+    """What has to be done once for all runs that need it, in no other count, by a key that names it."""
+
+    @property
+    def whole(self) -> Cost:
+        """With what is shared in the counts."""
+        parts = [self, *self.shared.values()]
+        return Cost(
+            cases=self.cases,
+            rows=sum((part.rows for part in parts), Rows()),
+            seconds=sum(part.seconds for part in parts),
+            disk_bytes=sum(part.disk_bytes for part in parts),
+        )
+
+
+def together(costs: Sequence[Cost]) -> Cost:
+    """The sum; shared work counts once."""
+    return Cost(
+        cases=sum(cost.cases for cost in costs),
+        rows=sum((cost.rows for cost in costs), Rows()),
+        seconds=sum(cost.seconds for cost in costs),
+        disk_bytes=sum(cost.disk_bytes for cost in costs),
+        shared={key: part for cost in costs for key, part in cost.shared.items()},
+    )
+
+
+def run_cost(
+    needs: Needs, steps: int, cases: int, rates: Rates, case_bytes: int, psi: Collection[str] = (), psi_bytes: int = 0
+) -> Cost:
+    """The cost of a run.
+
+    Args:
+        cases: how many are edited, those included that are only done again to fill their batch.
+        case_bytes: of a case's image and record.
+        psi: keys of the psi that have to be trained first.
+        psi_bytes: of one in the store.
+    """
+    one = Cost(rows=needs.psi, seconds=rates.seconds(needs.psi), disk_bytes=psi_bytes)
+    rows = needs.edit(steps) * cases
+    return Cost(cases, rows, rates.seconds(rows), case_bytes * cases, dict.fromkeys(psi, one))
+
+
+def needs_of(method: Any) -> Needs:
+    """What the method asks for: counted in edits of one and of two steps, taken to go on as the second one does."""
+    if method.name in IDENTITY_ROWS:
+        return Needs()
+    prior, case = _Counter(method.t_max + 1), EditInput("", torch.zeros(3, 1, 1), "source", "target")
+    edits = [edit_batch(prior, method, [case], steps=steps, seed=0)[0] for steps in (1, 2)]
+    one, two = (Rows(edit.unet_rows - edit.unet_rows_backward, edit.unet_rows_backward) for edit in edits)
+    step = two - one
+    return Needs(start=one - step, step=step, psi=Rows(backward=edits[0].psi_rows))
+
+
+def edited(plan: Plan) -> int:
+    """How many edits a plan makes: a batch is edited whole, however few of it are wanted."""
+    return sum(len(batch.cases) for batch in plan.batches)
+
+
+def untrained_psi(plan: Plan, method: Any, prior: Any, store: Path) -> set[str]:
+    """Keys of the stored psi that the plan's edits need and `store` does not hold."""
+    if method.name in IDENTITY_ROWS or not method.auxiliaries or method.aux.psi != "stored":
+        return set()
+    cases = [case for batch in plan.batches for case in batch.cases]
+    images = (to_eight_bits(load_image(case, prior.image_size)) for case in cases)
+    sources = (hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in images)
+    span = method.t_min, method.t_max
+    keys = {psi_key(prior, source, case.src, method.aux, span) for source, case in zip(sources, cases, strict=True)}
+    return {key for key in keys if not (store / key).is_dir()}
+
+
+def psi_bytes(method: Any, prior: Any) -> int:
+    """Size of a stored psi: the weights of one case."""
+    parameters = prior.adapter(method.aux, 0, ()).parameters()  # [0, ...]: of no case
+    return sum(parameter.shape[1:].numel() * parameter.element_size() for parameter in parameters)
+
+
+class _Counter:
+    """A prior without a network: latents of one number, and one weight to adapt."""
+
+    name = fingerprint = "none"
+    image_size, latent_shape = (1, 1), (1, 1, 1)
+    prediction, half, device = "epsilon", False, torch.device("cpu")
+
+    def __init__(self, timesteps: int) -> None:
+        self.abar = torch.full((timesteps,), 0.5)
+        self._layers = {"layer": nn.Linear(1, 1)}
+
+    def encode(self, images: Tensor) -> Tensor:
+        return images[:, :1]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return latents.expand(-1, 3, -1, -1)
+
+    def embed(self, prompts: Sequence[str]) -> Tensor:
+        return torch.zeros(len(prompts), 1, 1)
+
+    def predict(self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = ()) -> Tensor:
+        """Zeros that a gradient comes back through, to x and to the adapters."""
+        weights = [parameter.sum() for segment in segments for parameter in segment.adapter.parameters()]
+        return 0 * x + 0 * sum(weights)
+
+    def adapter(self, settings: LoRASettings, seed: int, case_ids: Iterable[str]) -> StackedLoRA:
+        return StackedLoRA(self._layers, settings, len(list(case_ids)), self.device)

@@ -1,0 +1,112 @@
+"""Costs before the work: rows as the engine counts them, shared work once, sums over whole sweeps."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from harness_world import write_bench
+from PIL import Image
+from safetensors.torch import load_file
+
+from benchmarks.calibration import Rates
+from benchmarks.cost import Cost, Rows, edited, needs_of, psi_bytes, run_cost, together, untrained_psi
+from benchmarks.identity_rows import Copy
+from benchmarks.plan import Batch, Plan, compose, spread
+from benchmarks.runner import to_eight_bits
+from piva.data.pie_bench import load_image, read
+from piva.editing import EditInput, edit_batch
+from piva.methods.dds import DDS
+from piva.methods.piva import Piva
+from piva.methods.sds import SDS
+
+METHODS = [
+    SDS(), SDS(guidance=1), DDS(), Piva(), Piva(lam=0), Piva(source_branch="current"), Piva(psi_at="source"),
+    Piva(aux={"phi": "fresh"}), Piva(aux={"psi": "stored", "psi_steps": 3}),
+    Piva(aux={"psi": "stored", "phi": "fresh", "psi_steps": 2, "warmup_steps": 3}),
+    Piva(aux={"steps_per_iteration": 3, "warmup_steps": 2}), Piva(aux={"steps_per_iteration": 0}), Piva(aux={"lr": 0}),
+]  # fmt: skip
+
+
+def inputs(n):
+    images = [torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(i)) for i in range(n)]
+    return [EditInput(str(i), image, "a red cube", "a blue cube") for i, image in enumerate(images)]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=range(len(METHODS)))
+def test_rows_foretold_are_rows_recorded(tiny_prior, method):
+    """The real network, a batch of two, four steps."""
+    needs = needs_of(method)
+    for output in edit_batch(tiny_prior, method, inputs(2), steps=4, seed=0):
+        assert needs.edit(4) == Rows(output.unet_rows - output.unet_rows_backward, output.unet_rows_backward)
+        assert needs.psi == Rows(backward=output.psi_rows)
+
+
+def test_rows_of_the_defaults_are_those_on_paper():
+    assert needs_of(SDS()).step == Rows(2, 0)
+    assert needs_of(DDS()).step == Rows(4, 0)
+    assert needs_of(Piva(aux={"psi": "stored"})).step == Rows(5, 1)
+    assert needs_of(Piva(aux={"psi": "stored"})).psi == Rows(0, 200)
+    assert needs_of(Copy()).edit(200) == Rows()
+
+
+def test_a_run_by_hand():
+    rates = Rates(forward=0.01, backward=0.03)
+    method = Piva(aux={"psi": "stored", "psi_steps": 10, "warmup_steps": 4})
+    cost = run_cost(needs_of(method), 100, 8, rates, case_bytes=500, psi=["a", "b"], psi_bytes=7)
+    assert (cost.cases, cost.rows) == (8, Rows(8 * 500, 8 * (4 + 100)))
+    assert cost.seconds == pytest.approx(8 * (5 + 0.03 * 104))
+    assert cost.whole.rows == Rows(8 * 500, 8 * 104 + 2 * 10)
+    assert cost.whole.seconds == pytest.approx(cost.seconds + 2 * 10 * 0.03)
+    assert cost.whole.disk_bytes == 8 * 500 + 2 * 7
+
+
+def test_a_whole_sweep_adds_up():
+    """PIE-Bench, 700 cases: DDS over guidance, Piva over lambda and guidance, three seeds; psi once for each case."""
+    rates, cases, steps = Rates(forward=0.02, backward=0.05), 700, 200
+    cold = {f"psi of case {case}" for case in range(cases)}
+    grid = [(DDS(guidance=s), set()) for s in (3, 5, 7.5)]
+    stored = {"psi": "stored", "psi_steps": 150}
+    grid += [
+        (Piva(lam=lam, guidance=s, aux=stored), cold) for lam, s in itertools.product((0.2, 0.4, 0.8), (3, 5, 7.5))
+    ]
+    runs = [run_cost(needs_of(method), steps, cases, rates, 400_000, psi, 3_000_000) for method, psi in grid] * 3
+    whole = together(runs).whole
+    forward, backward = 3 * 700 * 200 * (3 * 4 + 9 * 5), 3 * 700 * 200 * 9 + 700 * 150
+    assert whole.rows == Rows(forward, backward)
+    assert whole.seconds == pytest.approx(0.02 * forward + 0.05 * backward)
+    assert whole.cases == 36 * 700
+    assert whole.disk_bytes == 36 * 700 * 400_000 + 700 * 3_000_000
+    assert together([together(runs[:5]), together(runs[5:])]).whole.rows == whole.rows
+    assert together([]) == Cost()
+
+
+@pytest.fixture
+def cases(tmp_path):
+    root = write_bench(tmp_path / "bench", n=4, size=32)
+    for k, file in enumerate(sorted(root.rglob("*.png"))):
+        pixels = np.random.default_rng(k).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(file)
+    return spread(read(root), None)
+
+
+def test_a_batch_is_edited_whole(cases):
+    plan = Plan(tuple(cases), {}, (Batch(tuple(cases[:3]), frozenset([cases[0].id])), Batch((cases[3],), frozenset())))
+    assert edited(plan) == 4
+    assert edited(Plan(tuple(cases), {}, ())) == 0
+
+
+def test_psi_that_the_store_lacks(tiny_prior, cases, tmp_path):
+    method = Piva(aux={"psi": "stored", "psi_steps": 1})
+    plan, store = compose(cases, 2, {}, "k", tmp_path), tmp_path / "psi"
+    missing = untrained_psi(plan, method, tiny_prior, store)
+    assert len(missing) == 4
+    some = [EditInput(c.id, to_eight_bits(load_image(c, (32, 32))), c.src, c.tgt) for c in cases[:3]]
+    edit_batch(tiny_prior, method, some, steps=1, seed=0, psi_store=store)
+    names = {folder.name for folder in store.iterdir()}
+    assert len(names) == 3
+    assert untrained_psi(plan, method, tiny_prior, store) == missing - names
+    assert untrained_psi(plan, Piva(), tiny_prior, store) == set()
+    assert untrained_psi(plan, Piva(lam=0, aux=method.aux), tiny_prior, store) == set()
+    weights = load_file(store / names.pop() / "adapter_model.safetensors")
+    assert psi_bytes(method, tiny_prior) == sum(weight.nbytes for weight in weights.values())
