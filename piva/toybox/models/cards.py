@@ -84,7 +84,8 @@ def _recipe(recipe: dict[str, Any]) -> str:
     module = f"piva/toybox/models/{recipe['name']}.py"
     minutes = f", {recipe['minutes']:.0f} minutes on {recipe['machine']}" if "minutes" in recipe else ""
     rows = "\n".join(f"| {key} | {value} |" for key, value in recipe["settings"].items())
-    return f"`{recipe['command']}` ({module}{minutes}):\n\n| setting | value |\n|---|---|\n{rows}"
+    note = f"\n\n{recipe['note']}" if "note" in recipe else ""
+    return f"`{recipe['command']}` ({module}{minutes}):\n\n| setting | value |\n|---|---|\n{rows}{note}"
 
 
 def _quality(measured: dict[str, Any]) -> str:

@@ -44,7 +44,7 @@ class Captioned(Protocol):
 class DiffusionSettings(TrainingSettings):
     """Recipe of the text encoder and the UNet."""
 
-    steps: int = Field(6000, ge=1, description="Optimiser steps.")
+    steps: int = Field(5000, ge=1, description="Optimiser steps.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate, after warm-up; a cosine takes it to 0.")
     warmup_steps: int = Field(200, ge=0, description="Steps over which the learning rate rises from 0 to its peak.")
     channels: tuple[int, ...] = Field((64, 96, 128), description="UNet channels per level; a head has 32 of them.")

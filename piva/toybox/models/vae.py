@@ -29,7 +29,7 @@ class Images(Protocol):
 class VAESettings(TrainingSettings):
     """Recipe of the autoencoder."""
 
-    steps: int = Field(4500, ge=1, description="Optimiser steps.")
+    steps: int = Field(6000, ge=1, description="Optimiser steps.")
     batch_size: int = Field(32, ge=1, description="Crops in a step; whole images: a quarter of it.")
     learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate, after warm-up; a cosine takes it to 0.")
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW).")
