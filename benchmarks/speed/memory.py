@@ -1,0 +1,58 @@
+"""Peak memory: each contender in a fresh process, since a peak never goes down again."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from benchmarks.speed.contenders import CAREFUL, OURS, contenders
+from benchmarks.speed.options import Options
+from benchmarks.speed.visits import literal_visit, our_visits
+from benchmarks.speed.world import World
+
+STEPS = 3  # memory is the same in every step; rows that ours caches grow with them, and are not in the numbers
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Bytes: of the process on the CPU, of torch's allocations on CUDA."""
+
+    edit: int
+    loaded: int  # before the edit: packages and weights
+
+
+def peak_in_new_process(options: Options, contender: str, variant: str, size: int) -> Peak:
+    """`peak`, undisturbed by what this process has done."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        return executor.submit(peak, options, contender, variant, size).result()
+
+
+def peak(options: Options, contender: str, variant: str, size: int) -> Peak:
+    """Peak memory of this process until it has edited a batch of `size` cases."""
+    world = World(options)
+    (chosen,) = (c for c in contenders(options.methods, STEPS) if c.name == contender)
+    prior = world.prior if variant == OURS else world.literal_prior
+    loaded = _peak_bytes(prior.device)
+    if variant == OURS:
+        our_visits(world, chosen, STEPS, size)
+    else:
+        literal_visit(world, chosen, STEPS, careful=variant == CAREFUL)
+    return Peak(_peak_bytes(prior.device), loaded)
+
+
+def _peak_bytes(device: torch.device) -> int:
+    """The largest so far: VmHWM on Linux, where a new process inherits the ru_maxrss of the one that started it."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return maximum if sys.platform == "darwin" else maximum * 1024

@@ -1,0 +1,131 @@
+"""One visit of some cases: by the literal twin, or by ours in batches, cold and then warm."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks.plan import compose
+from benchmarks.reference import literal
+from benchmarks.runner import Job, OnStep, execute
+from benchmarks.speed.contenders import COLD, WARM, Contender
+from benchmarks.speed.split import Split, splitting
+from benchmarks.speed.world import World
+from piva.data.pie_bench import Case, load_image
+from piva.editing import EditInput, EditOutput, edit_batch
+from piva.records import RunFolder, RunRecord, read_cases
+from piva.scores import RowCache
+from piva.tracking import open_mirror
+
+_UNBOUNDED = 2**50  # bytes: a cache too small for what comes round again holds none of it when it does
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What it took, per case."""
+
+    seconds: float  # of an edit
+    rows_forward: float  # of a step, without gradient due
+    rows_backward: float  # of a step, with a backward pass
+    psi_rows: int = 0  # trained before the first step
+    split: dict[str, float] | None = None  # section -> seconds of an edit
+
+
+class NoScores:
+    """A scorer that scores nothing: metrics are not what is measured."""
+
+    def score_batch(self, inputs: Sequence[Any]) -> list[Any]:
+        """No values."""
+        return [SimpleNamespace(values={}, reasons={}) for _ in inputs]
+
+
+def literal_visit(world: World, contender: Contender, steps: int, careful: bool) -> Visit:
+    """Every case by itself, as public code does it."""
+    prior, cases = world.literal_prior, world.batches(1)
+    gc.collect()
+    started = world.now()
+    for case in cases:
+        source = EditInput(case.id, load_image(case, prior.image_size), case.src, case.tgt)
+        made = literal.edit(prior, contender.literal, source, steps=steps, seed=0, careful=careful)
+    seconds = (world.now() - started) / len(cases)
+    return Visit(seconds, made.rows_scored / steps, made.rows_trained / steps)
+
+
+def our_visits(world: World, contender: Contender, steps: int, size: int, split: bool = False) -> dict[str, Visit]:
+    """Two visits by ours in batches of `size`: one to cases never seen, then one that finds what the first left."""
+    cache = RowCache(_UNBOUNDED)
+    with TemporaryDirectory() as folder:
+        world.forget()
+        run = _Run(world, Path(folder), cache, steps, size, split)
+        return {COLD: run.visit(COLD, contender.first), WARM: run.visit(WARM, contender.later)}
+
+
+@dataclass(frozen=True)
+class _Run:
+    """`piva run` of some cases, as often as asked, with what it keeps between times."""
+
+    world: World
+    folder: Path
+    cache: RowCache
+    steps: int
+    size: int
+    is_split: bool
+
+    def visit(self, name: str, method: Any) -> Visit:
+        """The cases edited, written and recorded.
+
+        Raises:
+            RuntimeError: a case failed.
+        """
+        cases, outputs = self.world.batches(self.size), list[EditOutput]()
+        prior: Any = self.world.prior
+        record, mirror = self._record(name, method), open_mirror(self.world.options.tracker)
+
+        def edit(inputs: Sequence[EditInput], on_step: OnStep) -> Sequence[EditOutput]:
+            made = edit_batch(
+                prior, method, inputs, steps=self.steps, seed=0, on_step=on_step, cache=self.cache,
+                psi_store=self.folder / "psi",
+            )  # fmt: skip
+            outputs.extend(made)
+            return made
+
+        path = self.folder / name
+        with RunFolder(path) as folder:
+            mirror.start(record, path)
+            job = Job(folder, record, lambda case: prior.image_size, edit, NoScores(), (mirror,))
+            watch = self._timed(job, cases, method)
+            mirror.finish()
+        for case in read_cases(path).values():
+            if case.status != "ok":
+                raise RuntimeError(f"case {case.case_id} failed\n{case.traceback}")
+        return _visit(outputs, self.steps, watch, self.is_split)
+
+    def _timed(self, job: Job, cases: Sequence[Case], method: Any) -> Split:
+        """From plan to last record, split into sections where that is wanted."""
+        gc.collect()
+        split = Split(self.world.now)
+        parts = splitting(split, self.world.prior, method) if self.is_split else nullcontext()
+        with parts, split:
+            execute(job, compose(cases, self.size, {}, job.record.score_key, job.folder.path))
+        return split
+
+    def _record(self, name: str, method: Any) -> RunRecord:
+        return RunRecord(
+            edit_key=name, score_key="none", benchmark="speed", benchmark_version=1, root="", method=method.name,
+            method_version=method.VERSION, settings=method.model_dump(mode="json"), prior={}, steps=self.steps, seed=0,
+            metrics={},
+        )  # fmt: skip
+
+
+def _visit(outputs: Sequence[EditOutput], steps: int, watch: Split, is_split: bool) -> Visit:
+    """Costs per case; all cases of a visit cost the same rows."""
+    n, one = len(outputs), outputs[0]
+    forward = one.unet_rows - one.unet_rows_backward
+    split = {name: seconds / n for name, seconds in watch.seconds.items()} if is_split else None
+    return Visit(watch.total / n, forward / steps, one.unet_rows_backward / steps, one.psi_rows, split)
