@@ -3,8 +3,8 @@
     seconds = rows without gradient x seconds of one + rows with backward x seconds of one
 
 No table says how many rows a method takes: its own loop is run over a prior without a network, and the score engine
-counts. Costs add up over runs, and a stored psi that several of them use counts once. They are those of a first visit:
-rows that a cache would serve are counted.
+counts. Costs add up over runs; what several of them use counts once: a stored psi, and source rows that a row cache
+keeps. What an earlier run left in that cache is not known here, and counts as if it were to be done.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from piva.auxiliary.settings import LoRASettings
 from piva.auxiliary.stored import psi_key
 from piva.data.pie_bench import load_image
 from piva.editing import EditInput, edit_batch
+from piva.scores import RowCache
 
 if TYPE_CHECKING:
     from benchmarks.calibration import Rates
@@ -60,6 +61,7 @@ class Needs:
 
     start: Rows = field(default_factory=Rows)  # before the first step
     step: Rows = field(default_factory=Rows)
+    source: Rows = field(default_factory=Rows)  # those of a step that a row cache can keep for other runs
     psi: Rows = field(default_factory=Rows)  # once for a source image, whatever is edited from it
 
     def edit(self, steps: int) -> Rows:
@@ -91,30 +93,50 @@ class Cost:
 
 
 def together(costs: Sequence[Cost]) -> Cost:
-    """The sum; shared work counts once."""
+    """The sum; shared work counts once, as much of it as the run that needs most of it does."""
+    shared: dict[str, Cost] = {}
+    for key, part in ((key, part) for cost in costs for key, part in cost.shared.items()):
+        shared[key] = max(part, shared.get(key, part), key=lambda either: either.rows.total)
     return Cost(
         cases=sum(cost.cases for cost in costs),
         rows=sum((cost.rows for cost in costs), Rows()),
         seconds=sum(cost.seconds for cost in costs),
         disk_bytes=sum(cost.disk_bytes for cost in costs),
-        shared={key: part for cost in costs for key, part in cost.shared.items()},
+        shared=shared,
     )
 
 
 def run_cost(
-    needs: Needs, steps: int, cases: int, rates: Rates, case_bytes: int, psi: Collection[str] = (), psi_bytes: int = 0
+    needs: Needs,
+    steps: int,
+    cases: int,
+    rates: Rates,
+    case_bytes: int,
+    psi: Mapping[str, Cost] | None = None,
+    source_rows: Mapping[str, Cost] | None = None,
 ) -> Cost:
     """The cost of a run.
 
     Args:
         cases: how many are edited, those included that are only done again to fill their batch.
         case_bytes: of a case's image and record.
-        psi: keys of the psi that have to be trained first.
-        psi_bytes: of one in the store.
+        psi: what `psi_cost` says of those that have to be trained first.
+        source_rows: what `source_rows_cost` says, where there is a row cache.
     """
-    one = Cost(rows=needs.psi, seconds=rates.seconds(needs.psi), disk_bytes=psi_bytes)
-    rows = needs.edit(steps) * cases
-    return Cost(cases, rows, rates.seconds(rows), case_bytes * cases, dict.fromkeys(psi, one))
+    rows = needs.edit(steps) * cases - sum((part.rows for part in (source_rows or {}).values()), Rows())
+    return Cost(cases, rows, rates.seconds(rows), case_bytes * cases, {**(psi or {}), **(source_rows or {})})
+
+
+def psi_cost(needs: Needs, rates: Rates, keys: Collection[str], size: int) -> dict[str, Cost]:
+    """Shared cost of training stored psi with these keys, of `size` bytes each."""
+    one = Cost(rows=needs.psi, seconds=rates.seconds(needs.psi), disk_bytes=size)
+    return {f"psi {key}": one for key in keys}
+
+
+def source_rows_cost(needs: Needs, rates: Rates, key: str, steps: int, cases: int, size: int) -> dict[str, Cost]:
+    """Shared cost of source rows that are kept, of `size` bytes each; `key` names prior, seed and t range."""
+    rows = needs.source * steps * cases
+    return {f"source rows {key}": Cost(rows=rows, seconds=rates.seconds(rows), disk_bytes=size * rows.total)}
 
 
 def needs_of(method: Any) -> Needs:
@@ -122,10 +144,15 @@ def needs_of(method: Any) -> Needs:
     if method.name in IDENTITY_ROWS:
         return Needs()
     prior, case = _Counter(method.t_max + 1), EditInput("", torch.zeros(3, 1, 1), "source", "target")
-    edits = [edit_batch(prior, method, [case], steps=steps, seed=0)[0] for steps in (1, 2)]
-    one, two = (Rows(edit.unet_rows - edit.unet_rows_backward, edit.unet_rows_backward) for edit in edits)
+    cache = RowCache()
+    edits = [
+        edit_batch(prior, method, [case], steps=steps, seed=0, cache=kept)[0]
+        for steps, kept in ((1, cache), (2, None), (1, cache))
+    ]
+    one, two = (Rows(edit.unet_rows - edit.unet_rows_backward, edit.unet_rows_backward) for edit in edits[:2])
     step = two - one
-    return Needs(start=one - step, step=step, psi=Rows(backward=edits[0].psi_rows))
+    source, psi = Rows(forward=edits[2].rows_cached), Rows(backward=edits[0].psi_rows)
+    return Needs(start=one - step, step=step, source=source, psi=psi)
 
 
 def edited(plan: Plan) -> int:

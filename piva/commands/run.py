@@ -67,17 +67,17 @@ def _prepare(benchmark: Any, config: Any) -> Tools:
 
 def _forecast(tools: Tools) -> int:
     """Says what would be done, and what it would cost."""
-    from benchmarks.forecast import forecast, sentences
+    from benchmarks.forecast import Command, forecast, sentences
     from benchmarks.launch import plan_run
     from benchmarks.pie_bench import cache_folder
 
-    config, plans = tools.config, []
+    config, plans = tools.config, {}
     for seed in config.seeds:
         record, path = _described(tools, seed)
-        plans.append(plan_run(path, record, tools.cases, config.batch_size))
-        _announce(tools, path, plans[-1])
-    found = forecast(plans, config.method, tools.prior, config.steps, config.out, cache_folder() / "psi")
-    print("\n".join(sentences(found)))
+        plans[seed] = plan_run(path, record, tools.cases, config.batch_size)
+        _announce(tools, path, plans[seed])
+    command = Command(config.steps, config.out, cache_folder() / "psi", row_cache=config.row_cache_gb > 0)
+    print("\n".join(sentences(forecast(plans, config.method, tools.prior, command))))
     return COMPLETE
 
 

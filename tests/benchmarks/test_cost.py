@@ -10,7 +10,18 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from benchmarks.calibration import Rates
-from benchmarks.cost import Cost, Rows, edited, needs_of, psi_bytes, run_cost, together, untrained_psi
+from benchmarks.cost import (
+    Cost,
+    Rows,
+    edited,
+    needs_of,
+    psi_bytes,
+    psi_cost,
+    run_cost,
+    source_rows_cost,
+    together,
+    untrained_psi,
+)
 from benchmarks.identity_rows import Copy
 from benchmarks.plan import Batch, Plan, compose, spread
 from benchmarks.runner import to_eight_bits
@@ -19,6 +30,7 @@ from piva.editing import EditInput, edit_batch
 from piva.methods.dds import DDS
 from piva.methods.piva import Piva
 from piva.methods.sds import SDS
+from piva.scores import RowCache
 
 METHODS = [
     SDS(), SDS(guidance=1), DDS(), Piva(), Piva(lam=0), Piva(source_branch="current"), Piva(psi_at="source"),
@@ -42,6 +54,14 @@ def test_rows_foretold_are_rows_recorded(tiny_prior, method):
         assert needs.psi == Rows(backward=output.psi_rows)
 
 
+@pytest.mark.parametrize("method", [SDS(), DDS(), DDS(guidance=1), Piva(), Piva(psi_at="source")])
+def test_source_rows_foretold_are_those_a_cache_serves(tiny_prior, method):
+    cache = RowCache()
+    edit_batch(tiny_prior, method, inputs(2), steps=3, seed=0, cache=cache)
+    for output in edit_batch(tiny_prior, method, inputs(2), steps=3, seed=0, cache=cache):
+        assert needs_of(method).source * 3 == Rows(forward=output.rows_cached)
+
+
 def test_rows_of_the_defaults_are_those_on_paper():
     assert needs_of(SDS()).step == Rows(2, 0)
     assert needs_of(DDS()).step == Rows(4, 0)
@@ -53,7 +73,8 @@ def test_rows_of_the_defaults_are_those_on_paper():
 def test_a_run_by_hand():
     rates = Rates(forward=0.01, backward=0.03)
     method = Piva(aux={"psi": "stored", "psi_steps": 10, "warmup_steps": 4})
-    cost = run_cost(needs_of(method), 100, 8, rates, case_bytes=500, psi=["a", "b"], psi_bytes=7)
+    needs = needs_of(method)
+    cost = run_cost(needs, 100, 8, rates, case_bytes=500, psi=psi_cost(needs, rates, ["a", "b"], size=7))
     assert (cost.cases, cost.rows) == (8, Rows(8 * 500, 8 * (4 + 100)))
     assert cost.seconds == pytest.approx(8 * (5 + 0.03 * 104))
     assert cost.whole.rows == Rows(8 * 500, 8 * 104 + 2 * 10)
@@ -61,24 +82,41 @@ def test_a_run_by_hand():
     assert cost.whole.disk_bytes == 8 * 500 + 2 * 7
 
 
+def sweep(rates, row_cache):
+    """PIE-Bench, 700 cases of 200 steps: DDS over guidance, Piva over lambda and guidance, three seeds."""
+    stored, runs = {"psi": "stored", "psi_steps": 150}, []
+    grid = [DDS(guidance=s) for s in (3, 5, 7.5)]
+    grid += [Piva(lam=lam, guidance=s, aux=stored) for lam, s in itertools.product((0.2, 0.4, 0.8), (3, 5, 7.5))]
+    for seed, method in itertools.product(range(3), grid):
+        needs = needs_of(method)
+        psi = psi_cost(needs, rates, [f"of case {k}" for k in range(700)] if method.auxiliaries else [], 3_000_000)
+        rows = source_rows_cost(needs, rates, f"seed {seed}", 200, 700, 65_536) if row_cache else {}
+        runs.append(run_cost(needs, 200, 700, rates, 400_000, psi, rows))
+    return runs
+
+
 def test_a_whole_sweep_adds_up():
-    """PIE-Bench, 700 cases: DDS over guidance, Piva over lambda and guidance, three seeds; psi once for each case."""
-    rates, cases, steps = Rates(forward=0.02, backward=0.05), 700, 200
-    cold = {f"psi of case {case}" for case in range(cases)}
-    grid = [(DDS(guidance=s), set()) for s in (3, 5, 7.5)]
-    stored = {"psi": "stored", "psi_steps": 150}
-    grid += [
-        (Piva(lam=lam, guidance=s, aux=stored), cold) for lam, s in itertools.product((0.2, 0.4, 0.8), (3, 5, 7.5))
-    ]
-    runs = [run_cost(needs_of(method), steps, cases, rates, 400_000, psi, 3_000_000) for method, psi in grid] * 3
+    """psi is trained once for each case, whatever lambda, guidance and seed."""
+    rates = Rates(forward=0.02, backward=0.05)
+    runs = sweep(rates, row_cache=False)
     whole = together(runs).whole
     forward, backward = 3 * 700 * 200 * (3 * 4 + 9 * 5), 3 * 700 * 200 * 9 + 700 * 150
     assert whole.rows == Rows(forward, backward)
     assert whole.seconds == pytest.approx(0.02 * forward + 0.05 * backward)
     assert whole.cases == 36 * 700
     assert whole.disk_bytes == 36 * 700 * 400_000 + 700 * 3_000_000
-    assert together([together(runs[:5]), together(runs[5:])]).whole.rows == whole.rows
+    assert together([together(runs[:5]), together(runs[5:])]).whole == whole
     assert together([]) == Cost()
+
+
+def test_a_row_cache_takes_source_rows_once_a_seed():
+    """Two of DDS's four rows and two of Piva's five are at the noised source."""
+    rates = Rates(forward=0.02, backward=0.05)
+    cold, kept = (together(sweep(rates, row_cache)).whole for row_cache in (False, True))
+    saved = 3 * 700 * 200 * 2 * (12 - 1)
+    assert kept.rows == Rows(cold.rows.forward - saved, cold.rows.backward)
+    assert kept.seconds == pytest.approx(cold.seconds - 0.02 * saved)
+    assert kept.disk_bytes == cold.disk_bytes + 3 * 700 * 200 * 2 * 65_536
 
 
 @pytest.fixture

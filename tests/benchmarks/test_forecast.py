@@ -5,9 +5,9 @@ from harness_world import PlainPrior, case_record, run_record, write_bench, writ
 
 from benchmarks.calibration import Rates
 from benchmarks.cost import Cost, Needs, Rows
-from benchmarks.forecast import Forecast, forecast, sentences
+from benchmarks.forecast import Command, Forecast, forecast, sentences
 from benchmarks.identity_rows import NoEdit
-from benchmarks.plan import compose, spread
+from benchmarks.plan import Plan, compose, spread
 from piva.data.pie_bench import read
 from piva.methods.dds import DDS
 
@@ -15,7 +15,7 @@ from piva.methods.dds import DDS
 @pytest.fixture
 def plans(tmp_path):
     cases = spread(read(write_bench(tmp_path / "bench", n=12)), None)
-    return [compose(cases, 8, {}, "k", tmp_path)] * 2
+    return dict.fromkeys((0, 1), compose(cases, 8, {}, "k", tmp_path))
 
 
 def record(out, **facts):
@@ -28,7 +28,7 @@ def record(out, **facts):
 
 def test_two_runs_at_recorded_rates(plans, tmp_path):
     record(tmp_path / "runs")
-    found = forecast(plans, DDS(), PlainPrior(), 200, tmp_path / "runs", tmp_path / "psi")
+    found = forecast(plans, DDS(), PlainPrior(), Command(200, tmp_path / "runs", tmp_path / "psi"))
     assert found.cost.cases == 24
     assert found.cost.rows == Rows(24 * 800, 0)
     assert found.cost.seconds == pytest.approx(24 * 800 * 0.005)
@@ -42,7 +42,7 @@ def test_two_runs_at_recorded_rates(plans, tmp_path):
 
 def test_rows_with_backward_and_stored_psi_are_said():
     psi = Cost(rows=Rows(0, 200), seconds=2.0, disk_bytes=10**6)
-    cost = Cost(10, Rows(10_000, 2_000), 7200.0, 10**6, {"a": psi, "b": psi})
+    cost = Cost(10, Rows(10_000, 2_000), 7200.0, 10**6, {"psi a": psi, "psi b": psi})
     needs = Needs(step=Rows(5, 1), psi=Rows(0, 200))
     assert sentences(Forecast(needs, 200, Rates(0.005, 0.0125, "measured now"), cost)) == [
         "rows  12,400 through the UNet, 2,400 of them with backward: 10 edits of 200 steps, 6 a step, 1 with backward",
@@ -54,10 +54,20 @@ def test_rows_with_backward_and_stored_psi_are_said():
 
 
 def test_what_asks_for_no_rows_is_not_timed(plans, tmp_path):
-    found = forecast(plans, NoEdit(), PlainPrior(), 200, tmp_path, tmp_path)
+    found = forecast(plans, NoEdit(), PlainPrior(), Command(200, tmp_path, tmp_path, row_cache=True))
     assert sentences(found) == ["disk  0.1 MB: images, records"]
 
 
 def test_a_finished_run_costs_nothing(plans, tmp_path):
-    done = [plan.__class__(plan.cases, plan.contents, ()) for plan in plans]
-    assert sentences(forecast(done, DDS(), PlainPrior(), 200, tmp_path, tmp_path)) == ["nothing to edit"]
+    done = {seed: Plan(plan.cases, plan.contents, ()) for seed, plan in plans.items()}
+    assert sentences(forecast(done, DDS(), PlainPrior(), Command(200, tmp_path, tmp_path))) == ["nothing to edit"]
+
+
+def test_kept_source_rows_are_said(plans, tmp_path):
+    record(tmp_path)
+    found = forecast(plans, DDS(), PlainPrior(), Command(10, tmp_path, tmp_path / "psi", row_cache=True))
+    rows, cache, _, disk = sentences(found)
+    assert rows == "rows  960 through the UNet: 24 edits of 10 steps, 4 a step"
+    assert cache == "cache 480 of these rows are kept for other runs, or found where one left them"
+    size = 24 * (16 * 16 * 3 // 2 + 2048) + 480 * 3 * 16 * 16 * 4
+    assert disk == f"disk  {size / 1e6:.1f} MB: images, records, source rows"
