@@ -140,19 +140,15 @@ def source_rows_cost(needs: Needs, rates: Rates, key: str, steps: int, cases: in
 
 
 def needs_of(method: Any) -> Needs:
-    """What the method asks for: counted in edits of one and of two steps, taken to go on as the second one does."""
+    """What the method asks for: counted in an edit of two steps, and taken to go on as its second one does."""
     if method.name in IDENTITY_ROWS:
         return Needs()
-    prior, case = _Counter(method.t_max + 1), EditInput("", torch.zeros(3, 1, 1), "source", "target")
-    cache = RowCache()
-    edits = [
-        edit_batch(prior, method, [case], steps=steps, seed=0, cache=kept)[0]
-        for steps, kept in ((1, cache), (2, None), (1, cache))
-    ]
-    one, two = (Rows(edit.unet_rows - edit.unet_rows_backward, edit.unet_rows_backward) for edit in edits[:2])
-    step = two - one
-    source, psi = Rows(forward=edits[2].rows_cached), Rows(backward=edits[0].psi_rows)
-    return Needs(start=one - step, step=step, source=source, psi=psi)
+    prior, case, cache = _Counter(method.t_max + 1), EditInput("", torch.zeros(3, 1, 1), "source", "target"), RowCache()
+    first, again = (edit_batch(prior, method, [case], steps=steps, seed=0, cache=cache)[0] for steps in (2, 1))
+    forward, backward = (int(first.history[f"rows_{way}"][-1]) for way in ("forward", "backward"))
+    step, both = Rows(forward, backward), Rows(first.unet_rows - first.unet_rows_backward, first.unet_rows_backward)
+    source, psi = Rows(forward=again.rows_cached), Rows(backward=first.psi_rows)
+    return Needs(start=both - step * 2, step=step, source=source, psi=psi)
 
 
 def edited(plan: Plan) -> int:
