@@ -63,13 +63,31 @@ def _draw(
         at = [float(bar.mean or 0) * scale for bar, scale in zip(bars, scales, strict=True)]
         ax.plot(
             at[0], at[1], marker, color=color, markersize=5, linestyle="none",
-            label=run.record.method if k == 0 else None,
+            label=_legend(runs, names) if k == 0 else None,
         )  # fmt: skip
         for bar, draw, scale, across in zip(bars, (ax.hlines, ax.vlines), scales, reversed(at), strict=True):
             if bar.low is not None and bar.high is not None:
                 draw(across, bar.low * scale, bar.high * scale, color=color, linewidth=0.6, alpha=0.35)
-        note = names[run.path].removeprefix(run.record.method).strip()
-        ax.annotate(note, at, xytext=(4, 3), textcoords="offset points", fontsize=5.5, color=color)
+        ax.annotate(
+            ", ".join(value for _, value in _settings(run, names)),
+            at,
+            xytext=(4, 3),
+            textcoords="offset points",
+            fontsize=5.5,
+            color=color,
+        )
+
+
+def _settings(run: Run, names: dict[Path, str]) -> list[tuple[str, str]]:
+    """What sets a run apart from its siblings, from its label: (name, value)."""
+    pairs = (word.partition("=") for word in names[run.path].split()[1:])
+    return [(name, value.removesuffix(".0") or name) for name, _, value in pairs]
+
+
+def _legend(runs: Sequence[Run], names: dict[Path, str]) -> str:
+    """A method's name, and the names of the settings that its points are marked with."""
+    settings = ", ".join(name for name, _ in _settings(runs[0], names))
+    return runs[0].record.method + (f" ({settings})" if settings else "")
 
 
 def _title(name: str) -> str:
