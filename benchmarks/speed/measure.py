@@ -49,7 +49,9 @@ def measure(options: Options) -> Report:
     splits = _splits(world, chosen, seconds)
     peaks = _peaks(options, chosen, seconds) if options.memory else {}
     measured = Measured(dict(seconds), visits, splits, peaks)
-    return build(options, chosen, measured, collect(str(world.device)).model_dump(mode="json"))
+    made = collect(str(world.device)).model_dump(mode="json")
+    made["command"] = "python -m benchmarks.speed " + made["command"].partition(" ")[2]
+    return build(options, chosen, measured, made)
 
 
 def _round(world: World, chosen: Sequence[Contender], steps: int, title: str) -> Iterator[tuple[Key, Visit]]:

@@ -43,7 +43,7 @@ def peak(options: Options, contender: str, variant: str, size: int) -> Peak:
         our_visits(world, chosen, STEPS, size)
     else:
         literal_visit(world, chosen, STEPS, careful=variant == CAREFUL)
-    return Peak(_peak_bytes(prior.device), loaded)
+    return Peak(max(_peak_bytes(prior.device), loaded), loaded)  # the kernel is off by a few pages, either way
 
 
 def _peak_bytes(device: torch.device) -> int:

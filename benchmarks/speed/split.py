@@ -1,8 +1,8 @@
 """Where the time of a visit goes: sections by name, switched where the engine enters and leaves its parts.
 
 Time belongs to the innermost section; two of them, the training of auxiliaries and of a stored psi, keep all that
-happens inside them. What no section claims is the harness: Lightning, the step's log, images read and written, records,
-the mirror. On CUDA each switch waits for the device, so that a split visit takes longer than one that isn't.
+happens inside them. What no section claims is the harness within an edit, and the records' outside. On CUDA each
+switch waits for the device, so that a split visit takes longer than one that isn't.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from piva.auxiliary.training import AuxiliaryTraining
 from piva.noise import DrawPlan
 from piva.representations.latent import LatentImages
 
-HARNESS, PSI, AUXILIARY = "harness", "psi", "auxiliary"
-ONCE = ("encode", "decode", "text", PSI)
-"""Done once an edit: VAE, prompts, training of a stored psi."""
+HARNESS, RECORDS, PSI, AUXILIARY = "harness", "records", "psi", "auxiliary"
+ONCE = ("encode", "decode", "text", PSI, RECORDS)
+"""Done once an edit, not once a step."""
 SECTIONS = {
     "unet": "the UNet without gradient",
     AUXILIARY: "training of auxiliaries: forward, backward, AdamW",
@@ -31,16 +31,17 @@ SECTIONS = {
     "optimiser": "the step of theta",
     "scores": "what the engine does around the UNet: noising, packing, cache, guidance, the direction",
     "draws": "keyed timesteps and noise",
-    HARNESS: "everything else: Lightning, logging, files, records, mirror",
+    HARNESS: "everything else in an edit: Lightning and its start, the step's log, the mirror",
     "encode": "VAE, images to latents",
     "decode": "VAE, latents to images",
     "text": "prompts",
     PSI: "training of a stored psi, before the edit",
+    RECORDS: "outside the edit: the plan, images read and written, records",
 }
 
 
 class Split:
-    """A stopwatch with sections; as a context manager it runs from entry to exit, in HARNESS unless told otherwise."""
+    """A stopwatch with sections; as a context manager it runs from entry to exit, in RECORDS unless told otherwise."""
 
     def __init__(self, now: Callable[[], float]):
         self.now = now
@@ -50,7 +51,7 @@ class Split:
 
     def __enter__(self) -> Split:
         self._started = self._last = self.now()
-        self._open = [HARNESS]
+        self._open = [RECORDS]
         return self
 
     def __exit__(self, *exception: object) -> None:

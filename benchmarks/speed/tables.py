@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.speed.contenders import OURS
 from benchmarks.speed.report import Line, Report, StepLine
@@ -27,9 +27,9 @@ def print_tables(report: Report) -> None:
     """Prints to the terminal, or wide enough for every column where there is none."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=160)
+        console = Console(highlight=False, width=190)
     for grid in _grids(report):
-        table = Table(*grid.head, title=grid.title)
+        table = Table(Column(grid.head[0], no_wrap=True), *grid.head[1:], title=grid.title)
         for row in grid.rows:
             table.add_row(*row)
         console.print(table)

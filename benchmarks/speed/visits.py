@@ -15,9 +15,9 @@ from benchmarks.plan import compose
 from benchmarks.reference import literal
 from benchmarks.runner import Job, OnStep, execute
 from benchmarks.speed.contenders import COLD, WARM, Contender
-from benchmarks.speed.split import Split, splitting
+from benchmarks.speed.split import HARNESS, Split, splitting
 from benchmarks.speed.world import World
-from piva.data.pie_bench import Case, load_image
+from piva.data.pie_bench import load_image
 from piva.editing import EditInput, EditOutput, edit_batch
 from piva.records import RunFolder, RunRecord, read_cases
 from piva.scores import RowCache
@@ -86,9 +86,10 @@ class _Run:
         cases, outputs = self.world.batches(self.size), list[EditOutput]()
         prior: Any = self.world.prior
         record, mirror = self._record(name, method), open_mirror(self.world.options.tracker)
+        watch = Split(self.world.now)
 
         def edit(inputs: Sequence[EditInput], on_step: OnStep) -> Sequence[EditOutput]:
-            made = edit_batch(
+            made = watch.around(HARNESS, edit_batch)(
                 prior, method, inputs, steps=self.steps, seed=0, on_step=on_step, cache=self.cache,
                 psi_store=self.folder / "psi",
             )  # fmt: skip
@@ -99,21 +100,15 @@ class _Run:
         with RunFolder(path) as folder:
             mirror.start(record, path)
             job = Job(folder, record, lambda case: prior.image_size, edit, NoScores(), (mirror,))
-            watch = self._timed(job, cases, method)
+            gc.collect()
+            parts = splitting(watch, prior, method) if self.is_split else nullcontext()
+            with parts, watch:
+                execute(job, compose(cases, self.size, {}, record.score_key, path))
             mirror.finish()
         for case in read_cases(path).values():
             if case.status != "ok":
                 raise RuntimeError(f"case {case.case_id} failed\n{case.traceback}")
         return _visit(outputs, self.steps, watch, self.is_split)
-
-    def _timed(self, job: Job, cases: Sequence[Case], method: Any) -> Split:
-        """From plan to last record, split into sections where that is wanted."""
-        gc.collect()
-        split = Split(self.world.now)
-        parts = splitting(split, self.world.prior, method) if self.is_split else nullcontext()
-        with parts, split:
-            execute(job, compose(cases, self.size, {}, job.record.score_key, job.folder.path))
-        return split
 
     def _record(self, name: str, method: Any) -> RunRecord:
         return RunRecord(

@@ -35,7 +35,7 @@ def test_time_goes_to_the_innermost_section():
     pass_time(100)
     unet()
     assert split.total == 13.5
-    assert split.seconds == dict.fromkeys(SECTIONS, 0.0) | {"harness": 3.5, "scores": 2, "unet": 8}
+    assert split.seconds == dict.fromkeys(SECTIONS, 0.0) | {"records": 3.5, "scores": 2, "unet": 8}
 
 
 @pytest.mark.parametrize("name", ["auxiliary", "psi"])
@@ -63,7 +63,7 @@ def test_a_failure_leaves_its_section():
         with pytest.raises(ZeroDivisionError):
             split.around("unet", lambda: 1 / 0)()
         split.now.time += 2
-    assert split.seconds["harness"] == 2
+    assert split.seconds["records"] == 2
 
 
 def test_the_engine_is_as_it_was_afterwards(tiny_prior):
