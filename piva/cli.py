@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "frontier": ("piva.commands.frontier:main", "two methods over their settings: a figure, and matched comparisons"),
     "list": ("piva.commands.listing:main", "methods, benchmarks or metrics"),
     "toybox": ("piva.commands.toybox:main", "the embedded world: write data, train, measure, sample"),
-    "check": ("piva.commands.check:main", "this machine (env) or a data folder (data DIR)"),
+    "check": ("piva.commands.check:main", "this machine (env), a data folder (data DIR), or what fits a GPU (memory)"),
 }
 """Command -> where it is, and what it does."""
 

@@ -13,6 +13,7 @@ import os
 import warnings
 from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -107,7 +108,7 @@ class RowStore:
             used -= stat.st_size
 
 
-def _split(key: Hashable) -> tuple[Hashable, tuple[int, int]]:
+def _split(key: Any) -> tuple[Hashable, tuple[int, int]]:
     """The file's part of a key, and the row's."""
-    prior, source, step, t, prompt = key  # type: ignore[misc]
+    prior, source, step, t, prompt = key
     return (prior, source, prompt), (step, t)

@@ -1,7 +1,7 @@
 """Tables as documents: Markdown with a footer that says how each number was made, and CSV with raw values."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from piva.methods.dds import DDS
 from piva.records import RunRecord, find_run, write_atomically
 from piva.stats import bootstrap_mean
 from reports.frontier import matched, shared_levels
+from reports.markdown import table
 from reports.reading import Run, labels, long_table
 from reports.tables import SEED, Difference, Row, cell, differences, head, rows, shown
 
@@ -79,9 +80,9 @@ def to_csv(runs: Sequence[Run], names: Sequence[str]) -> str:
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    table = long_table(runs).filter(pl.col("status") == "ok").sort("case_id")
+    values_of_all = long_table(runs).filter(pl.col("status") == "ok").sort("case_id")
     for index, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
-        own = table.filter(pl.col("run") == index)
+        own = values_of_all.filter(pl.col("run") == index)
         types = ["all", *sorted(set(own.get_column("type_id").to_list()))]
         for type_id in types:
             group = own if type_id == "all" else own.filter(pl.col("type_id") == type_id)
@@ -133,7 +134,7 @@ def _main_table(lines: Sequence[Row], names: Sequence[str]) -> list[str]:
         ended += "".join(f", {count} {what}" for what, count in counts.items() if count > 0)
         mark = f" [{lines.index(row) + 1}]" if row.marks else ""
         body.append([f"{row.label}{mark}", ended, *(cell(name, row.cells[name]) for name in names)])
-    return _table(["run", "cases", *(head(name) for name in names)], body)
+    return table(["run", "cases", *(head(name) for name in names)], body)
 
 
 def _difference_table(found: Sequence[Difference], names: Sequence[str]) -> list[str]:
@@ -145,12 +146,7 @@ def _difference_table(found: Sequence[Difference], names: Sequence[str]) -> list
             wins = f", {pair.wins} better {pair.ties} equal {pair.losses} worse" if pair.n else ""
             cells.append(cell(name, pair, signed=True) + wins)
         body.append([difference.label, *cells])
-    return _table(["run", *(head(name) for name in names)], body)
-
-
-def _table(titles: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    return lines + ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in body]
+    return table(["run", *(head(name) for name in names)], body)
 
 
 def _footer(lines: Sequence[Row], names: Sequence[str], command: str) -> list[str]:
@@ -215,7 +211,7 @@ def _matched_table(methods: Sequence[str], groups: Sequence[Sequence[Run]], over
         row = [shown(match, found.level), shown(over, found.a), shown(over, found.b), difference]
         body.append([*row, f"{found.reached:.0%}"])
     titles = [head(match), *(f"{head(over)}, {name}" for name in methods), f"{methods[0]} - {methods[1]}", "reached"]
-    return _table(titles, body)
+    return table(titles, body)
 
 
 def _rows_a_case(run: Run) -> float:

@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from piva.stats import bootstrap_mean
+from piva.stats import Interval, bootstrap_mean
 from reports.frontier import common_cases, curve, oriented
 from reports.reading import Run, info, labels
 from reports.tables import head
@@ -59,23 +59,23 @@ def _draw(
     line_x, line_y = curve(x.mean(axis=1), y.mean(axis=1), smaller_x, smaller_y)
     ax.plot(line_x * scales[0], line_y * scales[1], color=color, linewidth=1.2, alpha=0.8)
     for k, run in enumerate(runs):
-        bars = [bootstrap_mean(values[k].tolist()) for values in (x, y)]
-        at = [float(bar.mean or 0) * scale for bar, scale in zip(bars, scales, strict=True)]
-        ax.plot(
-            at[0], at[1], marker, color=color, markersize=5, linestyle="none",
+        (at_x, bar_x), (at_y, bar_y) = (
+            _scaled(bootstrap_mean(values[k].tolist()), scale) for values, scale in zip((x, y), scales, strict=True)
+        )
+        ax.errorbar(
+            at_x, at_y, xerr=bar_x, yerr=bar_y, fmt=marker, color=color, markersize=5, elinewidth=0.4,
             label=_legend(runs, names) if k == 0 else None,
         )  # fmt: skip
-        for bar, draw, scale, across in zip(bars, (ax.hlines, ax.vlines), scales, reversed(at), strict=True):
-            if bar.low is not None and bar.high is not None:
-                draw(across, bar.low * scale, bar.high * scale, color=color, linewidth=0.6, alpha=0.35)
-        ax.annotate(
-            ", ".join(value for _, value in _settings(run, names)),
-            at,
-            xytext=(4, 3),
-            textcoords="offset points",
-            fontsize=5.5,
-            color=color,
-        )
+        note = ", ".join(value for _, value in _settings(run, names))
+        ax.annotate(note, (at_x, at_y), xytext=(4, 3), textcoords="offset points", fontsize=5.5, color=color)
+
+
+def _scaled(interval: Interval, scale: float) -> tuple[float, list[list[float]] | None]:
+    """The mean, and how far its interval reaches below and above it, as matplotlib wants it; None without one."""
+    mean = (interval.mean or 0.0) * scale
+    if interval.low is None or interval.high is None:
+        return mean, None
+    return mean, [[max(0.0, mean - interval.low * scale)], [max(0.0, interval.high * scale - mean)]]
 
 
 def _settings(run: Run, names: dict[Path, str]) -> list[tuple[str, str]]:
