@@ -82,7 +82,8 @@ def build(options: Options, chosen: Sequence[Contender], measured: Measured, pro
     """The report of what was measured."""
     lines = [line for contender in chosen for line in _Lines(options, contender, measured).all()]
     steps = [_step_line(options, measured, key, shares) for key, shares in measured.splits.items()]
-    facts = asdict(options) | {"prior": options.prior.model_dump(mode="json")}
+    facts = {name: value for name, value in asdict(options).items() if name not in ("json", "markdown")}
+    facts["prior"] = options.prior.model_dump(mode="json")
     return Report(facts, provenance, lines, steps)
 
 
