@@ -27,21 +27,29 @@ bench: setup ## edit $(CASES) cases of PIE-Toybox with DDS and Piva, print the t
 	$(BIN)/piva run pie-toybox --method piva --steps $(STEPS) --limit $(CASES) --out $(BENCH)
 	$(BIN)/piva report --runs $(BENCH)
 
-EDIT = $(BIN)/piva run pie-toybox --tracker none
+EDIT = $(BIN)/piva run pie-toybox --tracker none --row-cache-gb 2
 DEV = --split dev --limit 20 --out runs/tuning
-TEST = --split test --limit 40 --out runs/comparison
-NUMBERS = clip_text lpips psnr_background saturation_shift clipped_fraction psnr_to_true lpips_to_true edit_success
-FAST_AUX = --method.aux.lr 1e-3
+TEST = --split test --limit 40 --steps 100 --out runs/comparison
+FAST = --method.aux.lr 1e-3
+TABLE = clip_text lpips psnr_background saturation_shift saturation_shift_to_true clipped_fraction_to_true \
+  psnr_to_true lpips_to_true edit_success
 
 tuning: setup ## choose settings on the dev split (half an hour on two cores): reports/tuning.md
-	for g in 3 5 7.5; do for s in 50 100 200; do \
+	for g in 2 3 5 7.5; do for s in 50 100 200; do \
 	  $(EDIT) --method dds --method.guidance $$g --steps $$s $(DEV) || exit 1; done; done
 	$(EDIT) --method piva --steps 100 $(DEV)
 	for g in 3 7.5; do for l in 0.4 1 2; do \
-	  $(EDIT) --method piva --method.guidance $$g --method.lam $$l $(FAST_AUX) --steps 100 $(DEV) || exit 1; done; done
-	$(BIN)/piva report --runs runs/tuning --metrics $(NUMBERS) unet_rows --into reports/tuning.md
+	  $(EDIT) --method piva --method.guidance $$g --method.lam $$l $(FAST) --steps 100 $(DEV) || exit 1; done; done
+	$(BIN)/piva report --runs runs/tuning --metrics $(TABLE) --into reports/tuning.md \
+	  --baseline "dds guidance=7.5 steps=100" "dds guidance=3.0 steps=100"
 
-comparison: setup ## DDS and Piva as chosen, four test cases of each edit type: reports/comparison.md
+comparison: setup ## DDS and Piva, four test cases of each edit type (half an hour): reports/comparison.md
+	for m in copy no-edit; do $(EDIT) --method $$m $(TEST) || exit 1; done
+	for g in 3 7.5; do $(EDIT) --method dds --method.guidance $$g $(TEST) || exit 1; \
+	  for l in 0.4 1 2; do \
+	    $(EDIT) --method piva --method.guidance $$g --method.lam $$l $(FAST) $(TEST) || exit 1; done; done
+	$(BIN)/piva report --runs runs/comparison --metrics $(TABLE) --into reports/comparison.md \
+	  --baseline "dds guidance=7.5" "dds guidance=3.0" --picture reports/comparison.png --picture-cases 10
 
 test: setup ## run the tests: CPU, offline, minutes
 	$(BIN)/python -m pytest
