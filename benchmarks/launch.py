@@ -33,12 +33,16 @@ def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
     Raises:
         PreflightError: its weights are missing, or cannot be used on the device.
     """
+    from piva.allocator import keep_freed_memory
     from piva.priors.stable_diffusion import StableDiffusionPrior
 
     try:
-        return StableDiffusionPrior.from_config(config)
+        prior = StableDiffusionPrior.from_config(config)
     except (OSError, ValueError, RuntimeError) as problem:
         raise PreflightError(f"cannot load the prior {config.model!r}: {problem}") from problem
+    if prior.device.type == "cpu":
+        keep_freed_memory()
+    return prior
 
 
 def load_scorer(device: str) -> "Scorer":

@@ -19,7 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from piva.auxiliary.lora import LoRASites, StackedLoRA, adapted_layers
 from piva.auxiliary.settings import LoRASettings
 from piva.errors import ConfigError
-from piva.priors.stable_diffusion import StableDiffusionPrior
+from piva.priors.stable_diffusion import SLICED_FROM, StableDiffusionPrior
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class WeightlessPrior(StableDiffusionPrior):
         if (height * shape.scale, width * shape.scale) != self.image_size:
             raise ConfigError(f"{shape.name} takes images whose sides are multiples of {shape.scale}")
         self.latent_shape = (shape.unet["in_channels"], height, width)
-        if height * width > 64 * 64:  # as the real prior does
+        if height * width >= SLICED_FROM:  # as the real prior does
             self.vae.enable_slicing()
         self._embeddings = OrderedDict()
         self._sites: dict[tuple[str, ...], LoRASites] = {}

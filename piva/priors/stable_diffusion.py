@@ -29,6 +29,9 @@ _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch
 _FILES = ["model_index.json", "scheduler/*.json", "tokenizer/*", "*/config.json", "text_encoder/model.safetensors"]
 _FILES += [f"{part}/diffusion_pytorch_model.safetensors" for part in ("unet", "vae")]
 _KEPT_PROMPTS = 1024
+SLICED_FROM = 64 * 64
+"""Latents of so many positions go through the VAE one image at a time: at 512x512 a batch of them takes more memory
+than the edit itself."""
 
 
 class StableDiffusionPrior:
@@ -74,7 +77,7 @@ class StableDiffusionPrior:
         height, width = (size, size) if isinstance(size, int) else size
         self.latent_shape = (self.unet.config.in_channels, height, width)
         self.image_size = (height * scale, width * scale)
-        if height * width > 64 * 64:  # one image at a time keeps the VAE's memory flat
+        if height * width >= SLICED_FROM:
             self.vae.enable_slicing()
         self._embeddings: OrderedDict[str, Tensor] = OrderedDict()
         self._sites: dict[tuple[str, ...], LoRASites] = {}
