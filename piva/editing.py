@@ -142,11 +142,11 @@ def _fit(module: ImageEditing, steps: int, device: torch.device) -> None:
         )
         try:
             trainer.fit(module, train_dataloaders=range(steps))
-        except SystemExit as ended:  # Lightning turns Ctrl-C into an exit, and leaves the next one ignored
-            if isinstance(ended.__context__, KeyboardInterrupt):
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                raise KeyboardInterrupt from None
-            raise
+        except (
+            SystemExit
+        ):  # Lightning turns Ctrl-C and SIGTERM into an exit with code 0, and leaves the next one ignored
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
 
 
 @contextmanager
