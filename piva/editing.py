@@ -142,9 +142,7 @@ def _fit(module: ImageEditing, steps: int, device: torch.device) -> None:
         )
         try:
             trainer.fit(module, train_dataloaders=range(steps))
-        except (
-            SystemExit
-        ):  # Lightning turns Ctrl-C and SIGTERM into an exit with code 0, and leaves the next one ignored
+        except SystemExit:  # what Lightning makes of Ctrl-C and SIGTERM, with code 0; and the next Ctrl-C is ignored
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
 

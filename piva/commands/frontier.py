@@ -49,6 +49,8 @@ def main(arguments: Sequence[str]) -> int:
     from reports.tables import check_names
 
     runs = load_runs(config.names, config.runs)
+    if not runs:
+        raise ConfigError(f"there is no run below {config.runs}/ yet: piva run pie-toybox --method piva --limit 20")
     if len(groups(runs)) != 1:
         raise ConfigError(f"the runs below {config.runs}/ are of {len(groups(runs))} benchmarks or splits: name some")
     check_names([*config.match, *config.over], runs)
