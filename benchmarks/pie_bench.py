@@ -61,7 +61,8 @@ def locate_pie_bench(root: Path | None, split: str | None) -> Path:
     if root is None:
         raise ConfigError("pie-bench needs --root, the folder of your copy (the one with mapping_file.json)")
     if not (root / "mapping_file.json").is_file():
-        raise ConfigError(f"--root {root}: there is no mapping_file.json in it")
+        what = "there is no mapping_file.json in it" if root.is_dir() else "there is no such folder"
+        raise ConfigError(f"{root}: {what}")
     return root
 
 

@@ -219,7 +219,7 @@ def _score(job: Job, works: Sequence[Work]) -> None:
     try:
         inputs = [_score_input(work) for work in works]
         scores: list[Any] = list(job.scorer.score_batch(inputs)) if inputs else []
-    except Exception:
+    except Exception:  # one case may spoil a batch: each is scored alone, and fails alone, with its traceback
         scores = [_score_alone(job, work) for work in works]
     for work, score in zip(works, scores, strict=True):
         if isinstance(score, Exception):

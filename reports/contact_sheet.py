@@ -28,14 +28,15 @@ def contact_sheet(runs: Sequence[Run], count: int, file: Path) -> int:
     Raises:
         ConfigError: the benchmark's folder is gone, or no case has an image in every run.
     """
-    named = [pair for pair in zip(labels(runs), runs, strict=True) if not pair[1].is_identity_row]
-    titles, edits = [label for label, _ in sorted(named, key=_label)], [run for _, run in sorted(named, key=_label)]
+    by_label = dict(zip(labels(runs), runs, strict=True))
+    named = {label: run for label, run in sorted(by_label.items()) if not run.is_identity_row}
+    edits = list(named.values())
     shared = set.intersection(*(set(run.ok) for run in edits)) if edits else set()
     known = benchmark_cases(runs)
     cases = spread([known[id_] for id_ in sorted(shared) if id_ in known], count)
     if not cases:
         raise ConfigError("no case has a source and an image of every run")
-    titles = ["source", *(["true edit"] if cases[0].true_edit_path else []), *titles]
+    titles = ["source", *(["true edit"] if cases[0].true_edit_path else []), *named]
     caption, height = 2 * (TEXT + 4), TILE + 2 * (TEXT + 4) + GAP
     sheet = Image.new("RGB", (len(titles) * (TILE + GAP) + GAP, len(cases) * height + TEXT + 2 * GAP), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
@@ -50,10 +51,6 @@ def contact_sheet(runs: Sequence[Run], count: int, file: Path) -> int:
     file.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(file)
     return len(cases)
-
-
-def _label(pair: tuple[str, Run]) -> str:
-    return pair[0]
 
 
 def _images(case: Case, edits: Sequence[Run]) -> list[Image.Image]:

@@ -162,6 +162,14 @@ def test_an_interrupt_comes_out_as_one(tiny_prior):
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
 
+def test_a_termination_comes_out_as_an_interrupt_and_not_as_success(tiny_prior):
+    """Lightning would end the process with exit code 0, and its cases would be missing unnoticed."""
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        edit_batch(tiny_prior, DDS(), cases(1), steps=4, seed=0, on_step=lambda _: signal.raise_signal(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_an_error_in_a_step_comes_out_as_it_is(tiny_prior):
     def fail(line):
         raise RuntimeError("the disk is full")

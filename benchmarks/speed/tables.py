@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from benchmarks.speed.contenders import OURS
 from benchmarks.speed.report import Line, Report, StepLine
 from benchmarks.speed.split import ONCE, SECTIONS
+from reports.markdown import table
 
 
 class Grid(NamedTuple):
@@ -29,10 +30,10 @@ def print_tables(report: Report) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=190)
     for grid in _grids(report):
-        table = Table(Column(grid.head[0], no_wrap=True), *grid.head[1:], title=grid.title)
+        shown = Table(Column(grid.head[0], no_wrap=True), *grid.head[1:], title=grid.title)
         for row in grid.rows:
-            table.add_row(*row)
-        console.print(table)
+            shown.add_row(*row)
+        console.print(shown)
     console.print(_notes(report))
 
 
@@ -40,8 +41,7 @@ def markdown(report: Report) -> str:
     """The same tables, and the command that made them."""
     parts = []
     for grid in _grids(report):
-        lines = [grid.head, ["---"] * len(grid.head), *grid.rows]
-        parts.append("\n".join([f"**{grid.title}**", "", *("| " + " | ".join(line) + " |" for line in lines)]))
+        parts.append("\n".join([f"**{grid.title}**", "", *table(grid.head, grid.rows)]))
     return "\n\n".join([*parts, _notes(report)]) + "\n"
 
 

@@ -58,14 +58,19 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE, end="")
         return COMPLETE
     kind, *rest = arguments
+    if kind in ("env", "data") and any(word in ("-h", "--help") for word in rest):
+        print(USAGE, end="")
+        return COMPLETE
     if kind == "env" and not rest:
         return _environment()
     if kind == "data" and len(rest) == 1:
         return _data(Path(rest[0]))
     if kind == "memory":
         return _memory(rest)
-    if kind in ("env", "data"):
-        raise ConfigError("piva check env takes nothing more; piva check data takes one folder")
+    if kind == "env":
+        raise ConfigError(f"check env takes nothing more, not {' '.join(rest)}")
+    if kind == "data":
+        raise ConfigError("check data takes one folder: piva check data DIR")
     raise ConfigError(unknown("check", kind, ("env", "data", "memory")))
 
 

@@ -16,7 +16,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from piva.auxiliary.lora import LoRASites, StackedLoRA, adapted_layers
+from piva.auxiliary.lora import LoRASites, StackedLoRA
 from piva.auxiliary.settings import LoRASettings
 from piva.errors import ConfigError
 from piva.priors.stable_diffusion import SLICED_FROM, StableDiffusionPrior
@@ -110,10 +110,7 @@ class WeightlessPrior(StableDiffusionPrior):
 
     def adapter(self, settings: LoRASettings, seed: int, case_ids: Sequence[str]) -> StackedLoRA:
         """LoRA for these cases, without its start."""
-        targets = settings.target_modules
-        if targets not in self._sites:
-            self._sites[targets] = LoRASites(adapted_layers(self.unet, targets))
-        return StackedLoRA(self._sites[targets].layers, settings, len(case_ids), self.device)
+        return self._stack(settings, len(case_ids))
 
 
 def _weightless(module: Any, dtype: torch.dtype) -> Any:

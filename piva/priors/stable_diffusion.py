@@ -173,12 +173,16 @@ class StableDiffusionPrior:
 
     def adapter(self, settings: LoRASettings, seed: int, case_ids: Sequence[str]) -> StackedLoRA:
         """New LoRA for these cases, which change nothing yet."""
+        stack = self._stack(settings, len(case_ids))
+        stack.initialise(seed, case_ids)
+        return stack
+
+    def _stack(self, settings: LoRASettings, n_cases: int) -> StackedLoRA:
+        """LoRA of zeros, on the layers that the settings name."""
         targets = settings.target_modules
         if targets not in self._sites:
             self._sites[targets] = LoRASites(adapted_layers(self.unet, targets))
-        stack = StackedLoRA(self._sites[targets].layers, settings, len(case_ids), self.device)
-        stack.initialise(seed, case_ids)
-        return stack
+        return StackedLoRA(self._sites[targets].layers, settings, n_cases, self.device)
 
 
 def pick_device(device: str) -> torch.device:

@@ -55,3 +55,12 @@ def test_every_recipe_has_help(recipe, capsys):
         main(["toybox", "train", recipe, "--help"])
     assert ended.value.code == 0
     assert "--folder" in capsys.readouterr().out
+
+
+def test_check_data_says_what_is_wrong_with_its_argument(tmp_path, capsys):
+    assert main(["check", "data", "--help"]) == 0
+    assert "piva check data DIR" in capsys.readouterr().out
+    assert main(["check", "data", str(tmp_path / "nowhere")]) == 2
+    assert capsys.readouterr().err == f"piva: {tmp_path / 'nowhere'}: there is no such folder\n"
+    assert main(["check", "data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"piva: {tmp_path}: there is no mapping_file.json in it\n"
