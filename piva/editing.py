@@ -76,7 +76,7 @@ def edit_batch(
             and what the method adds ("identity_rms", "psi_loss", "phi_loss"). Values are per case, [B]; those that are
             tensors lie on the device, and reading one waits for it.
         image_every: add "images" [B,3,H,W] to every so manyth of these dicts; 0 never.
-        cache: source rows of earlier edits with the same draws; worth having in a sweep.
+        cache: source latents, and source rows of earlier edits with the same draws; worth having in a sweep.
         psi_store: folder where stored psi are kept between runs (aux.psi = stored).
 
     Raises:
@@ -91,8 +91,9 @@ def edit_batch(
         return []
     started = time.perf_counter()
     _reset_peak(prior.device)
-    z_src = prior.encode(torch.stack([case.image for case in inputs]).to(prior.device))
-    module, psi_rows = _module(prior, method, inputs, z_src, seed, cache, psi_store)
+    sources = [hashlib.sha256(case.image.float().cpu().numpy().tobytes()).hexdigest() for case in inputs]
+    z_src = _source_latents(prior, inputs, sources, cache)
+    module, psi_rows = _module(prior, method, inputs, sources, z_src, seed, cache, psi_store)
     if on_step is not None:
         module.on_step = _with_images(on_step, module, prior, image_every)
     if steps:
@@ -102,10 +103,27 @@ def edit_batch(
     return _outputs(inputs, module, psi_rows, images, seconds, _peak(prior.device))
 
 
+def _source_latents(
+    prior: Prior, inputs: Sequence[EditInput], sources: Sequence[str], cache: SourceRows | None
+) -> Tensor:
+    """The images' latents [B,C,h,w]; one that `cache` holds is not encoded again."""
+    keys = [(prior.fingerprint, source, 0, 0, "latent") for source in sources]
+    found = [cache.get(key) if cache is not None else None for key in keys]
+    missing = [i for i, known in enumerate(found) if known is None]
+    if missing:
+        images = torch.stack([inputs[i].image for i in missing])
+        for i, latent in zip(missing, prior.encode(images.to(prior.device)), strict=True):
+            found[i] = (latent,)
+            if cache is not None:
+                cache.put(keys[i], (latent,))
+    return torch.stack([known[0] for known in found if known is not None])
+
+
 def _module(
     prior: Prior,
     method: Any,
     inputs: Sequence[EditInput],
+    sources: Sequence[str],
     z_src: Tensor,
     seed: int,
     cache: SourceRows | None,
@@ -113,7 +131,6 @@ def _module(
 ) -> tuple[ImageEditing, list[int]]:
     """The loop with everything it needs: auxiliaries, engine, draws; and the rows a stored psi took each case now."""
     case_ids, captions = [case.case_id for case in inputs], [(case.src, case.tgt) for case in inputs]
-    sources = [hashlib.sha256(case.image.float().cpu().numpy().tobytes()).hexdigest() for case in inputs]
     t_range = (method.t_min, method.t_max)
     plan = DrawPlan(seed, tuple(case_ids), *t_range, prior.abar.cpu(), z_src)
     adapters: dict[str, Adapter] = {}

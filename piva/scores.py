@@ -45,14 +45,14 @@ class Training(Protocol):
 
 
 class SourceRows(Protocol):
-    """Where outputs [C,H,W] of source rows are kept between edits: a `RowCache`, or a `piva.row_store.RowStore`."""
+    """Where source latents and outputs [C,H,W] of source rows are kept: a `RowCache`, or a `piva.row_store.RowStore`."""
 
     def get(self, key: Hashable) -> tuple[Tensor, ...] | None: ...
     def put(self, key: Hashable, tensors: tuple[Tensor, ...]) -> None: ...
 
 
 class RowCache(TensorCache):
-    """Source rows in memory, for a sweep in one process: the same cases and seed under other settings.
+    """Source latents and rows in memory, for a sweep in one process: the same cases and seed under other settings.
 
     A run by itself draws nothing twice, nor do two seeds.
     """

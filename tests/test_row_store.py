@@ -34,6 +34,20 @@ def test_rows_come_back_from_the_disk_bit_for_bit(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1  # one source, one prompt
 
 
+def test_a_source_image_is_encoded_once(tiny_prior, tmp_path, monkeypatch):
+    encoded, encode = [], tiny_prior.encode
+    monkeypatch.setattr(tiny_prior, "encode", lambda images: encoded.append(len(images)) or encode(images))
+    latents = []
+    for n in (2, 2, 3):  # the third image is new
+        store = RowStore(tmp_path, GIB)
+        (output, *_) = edit_batch(tiny_prior, DDS(), cases(tiny_prior, n), steps=0, seed=n, cache=store)
+        store.flush()
+        latents.append(output.image)
+    assert encoded == [2, 1]
+    assert torch.equal(latents[0], latents[1])
+    torch.testing.assert_close(latents[0], latents[2], atol=1e-5, rtol=0)
+
+
 def test_later_rows_join_those_on_the_disk(tmp_path):
     store = RowStore(tmp_path, GIB)
     for step in (1, 2):
