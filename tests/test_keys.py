@@ -83,7 +83,7 @@ def test_runtime_fields_are_in_no_key():
         threads: int = runtime(1)
 
     assert key(settings=Method(threads=8)) == key(settings=Method())
-    config = PriorConfig(device="cuda", channels_last=False, compile=True)
+    config = PriorConfig(device="cuda", channels_last=True, compile=True)
     assert identity_values(config) == identity_values(PriorConfig())
     assert "batch_size" not in identity_values(RunConfig(batch_size=3))
 

@@ -94,6 +94,20 @@ def test_on_a_gpu_inputs_may_lie_elsewhere_and_edits_come_out_finite(cuda, tiny_
     assert (output.image - expected.image).abs().mean() < 1e-2
 
 
+def test_a_compiled_unet_is_traced_once_for_all_batches_and_edits_alike(tiny_pipeline_folder, tiny_prior):
+    """Every batch brings adapters of its own; tracing them again would cost a minute each time."""
+    graphs = []
+    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu")
+    prior.unet.compile(backend=lambda graph, _: graphs.append(graph) or graph)  # all of a compilation but its end
+    for seed in range(2):
+        image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(seed))
+        case = EditInput(str(seed), image, "a cat", "a dog")
+        (output,) = edit_batch(prior, Piva(aux={"lr": 1e-2}), [case], steps=3, seed=seed)
+        (expected,) = edit_batch(tiny_prior, Piva(aux={"lr": 1e-2}), [case], steps=3, seed=seed)
+        torch.testing.assert_close(output.image, expected.image, atol=1e-5, rtol=0)
+        assert len(graphs) == 2  # rows without gradient, and with
+
+
 def test_nothing_of_the_frozen_model_requires_grad_or_is_in_training_mode(tiny_prior):
     for part in (tiny_prior.unet, tiny_prior.vae, tiny_prior.text_encoder):
         assert not any(p.requires_grad for p in part.parameters())
