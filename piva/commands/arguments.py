@@ -1,21 +1,95 @@
-"""Command lines from types: tyro makes the flags from pydantic models, once the name of the method is known."""
+"""Command lines from types: tyro makes the flags of pydantic models, once the name of the method is known.
 
+tyro only reads: the settings are made, and checked, when all flags are read. So what is wrong is said by flag.
+"""
+
+import shlex
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_origin, get_type_hints
 
 import tyro
-from pydantic import create_model
+from pydantic import ValidationError, create_model
+from pydantic_core import ErrorDetails
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from piva.config import Settings, identity
 from piva.errors import ConfigError
 from piva.registry import resolve
 
-T = TypeVar("T")
+S = TypeVar("S", bound=Settings)
+
+RULES = {
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be above {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be below {lt:g}",
+    "finite_number": "must be a finite number",
+    "too_short": "takes {min_length} or more",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "must match {pattern}",
+}
+"""What a constraint asks for, by pydantic's name of its error; tyro itself checks types and choices."""
 
 
-def parse(kind: type[T], command: str, arguments: Sequence[str], about: str | None = None) -> T:
-    """An object of `kind` from flags; ends the program with 2 on a bad flag (naming near ones), with 0 on --help."""
-    return tyro.cli(kind, prog=f"piva {command}", args=list(arguments), description=about)
+def parse(kind: type[S], command: str, arguments: Sequence[str], about: str | None = None) -> S:
+    """Settings from flags; ends the program with 2 on an unknown flag (naming near ones), with 0 on --help.
+
+    Raises:
+        ConfigError: a value is not allowed; one sentence for each, that names the flag.
+    """
+    registry = ConstructorRegistry()
+    registry.struct_rule(_unchecked)
+    with registry:
+        values: Any = tyro.cli(kind, prog=f"piva {command}", args=list(arguments), description=about)
+    try:
+        return kind.model_validate(values)
+    except ValidationError as problem:
+        raise ConfigError("; ".join(_sentence(kind, error) for error in problem.errors())) from None
+
+
+def _unchecked(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """tyro's way to settings: the flags of their fields, and a dict of values that nobody checked yet."""
+    if not _is_settings(info.type):
+        return None
+
+    def values(**given: Any) -> dict[str, Any]:
+        return given
+
+    values.__doc__ = info.type.__doc__  # tyro shows it
+    hints, fields = get_type_hints(info.type, include_extras=True), []
+    for name, field in info.type.model_fields.items():
+        default = tyro.MISSING if field.is_required() else field.get_default(call_default_factory=True)
+        fields.append(StructFieldSpec(name, hints[name], default, field.description))
+    return StructConstructorSpec(values, tuple(fields))
+
+
+def _is_settings(kind: Any) -> bool:
+    """Whether `kind` is a class of settings; list[int] is no class, though Python 3.10 takes it for one."""
+    return get_origin(kind) is None and isinstance(kind, type) and issubclass(kind, Settings)
+
+
+def _sentence(kind: type[Settings], error: ErrorDetails) -> str:
+    """What is wrong, in words: a check of our own has its own, for a constraint the flag and its value are said."""
+    context = error.get("ctx", {})
+    if error["type"] == "value_error":
+        return str(context["error"])
+    name, given = _flag(kind, error["loc"]), error["input"]
+    if not isinstance(given, tuple):
+        name += f" {given:g}" if isinstance(given, float) else f" {shlex.quote(str(given))}"
+    return f"{name}: {RULES[error['type']].format(**context) if error['type'] in RULES else error['msg']}"
+
+
+def _flag(kind: type[Settings], place: Sequence[str | int]) -> str:
+    """The flag of the field at pydantic's `place`; of a positional argument, its name."""
+    names, inner, dashes = [], kind, "--"
+    for part in place:
+        if not _is_settings(inner):
+            break  # an item of the field
+        field = inner.model_fields[str(part)]
+        dashes = "" if tyro.conf.Positional in field.metadata else dashes
+        names.append(str(part).replace("_", "-"))
+        inner = field.annotation  # type: ignore[assignment]
+    return dashes + ".".join(names)
 
 
 def with_method(base: type[Settings], table: Mapping[str, str], arguments: Sequence[str]) -> tuple[Any, list[str]]:
@@ -32,7 +106,9 @@ def with_method(base: type[Settings], table: Mapping[str, str], arguments: Seque
         about = "Name of the method; with it, --help shows the method's own settings."
         return _extended(base, names, identity(description=about)), rest
     method: Any = resolve("method", table, name)
-    return _extended(base, Annotated[method, tyro.conf.FlagConversionOff], identity(default_factory=method)), rest
+    about = f"--method {name}: {method.__doc__} Others are {', '.join(other for other in table if other != name)}."
+    field = identity(default_factory=method, description=about)
+    return _extended(base, Annotated[method, tyro.conf.FlagConversionOff], field), rest
 
 
 def _extended(base: type[Settings], kind: Any, field: Any) -> type[Settings]:
@@ -70,10 +146,14 @@ def take_name(
     """(first argument, the rest) where it is a name rather than a flag; (None, all) for a call for help.
 
     Raises:
-        ConfigError: no name is given.
+        ConfigError: no name is given, or not before the flags.
     """
     if arguments and not arguments[0].startswith("-"):
         return arguments[0], list(arguments[1:])
     if "--help" in arguments or "-h" in arguments:
         return None, list(arguments)
+    for place, name in enumerate(arguments):
+        if name in table:
+            line = shlex.join(["piva", command, name, *arguments[:place], *arguments[place + 1 :]])
+            raise ConfigError(f"the {what}'s name comes first: {line}")
     raise ConfigError(f"which {what}? piva {command} {'|'.join(table)} ...")

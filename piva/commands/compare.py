@@ -14,10 +14,10 @@ from piva.errors import COMPLETE
 class CompareConfig(Settings):
     """What `piva compare` does."""
 
-    a: Annotated[str, tyro.conf.Positional] = runtime()
+    a: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = runtime()
     """A run's folder, or the beginning of its key."""
 
-    b: Annotated[str, tyro.conf.Positional] = runtime()
+    b: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = runtime()
     """The run that is subtracted."""
 
     metrics: tuple[str, ...] = runtime(())

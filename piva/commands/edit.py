@@ -59,6 +59,8 @@ def main(arguments: Sequence[str]) -> int:
     config: Any = parse(
         kind, "edit", rest, f"Edit one picture. --method is one of {', '.join(METHODS)}; piva by default."
     )
+    if not config.picture.is_file():  # before torch is imported, which takes seconds
+        raise PreflightError(f"{config.picture}: there is no such file")
 
     from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
     from benchmarks.runner import to_eight_bits

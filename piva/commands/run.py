@@ -39,7 +39,11 @@ def main(arguments: Sequence[str]) -> int:
 
     name, rest = take_name("benchmark", BENCHMARKS, arguments, "run")
     kind, rest = with_method(RunConfig, METHODS | IDENTITY_ROWS, rest)
-    config = parse(kind, f"run {name or 'BENCHMARK'}", rest, f"Edit and score the cases of {' or '.join(BENCHMARKS)}.")
+    about = (
+        f"Edit and score the cases of {' or '.join(BENCHMARKS)}. "
+        f"--method is one of {', '.join(METHODS | IDENTITY_ROWS)}."
+    )
+    config = parse(kind, f"run {name or 'BENCHMARK'}", rest, about)
     tools = _prepare(resolve("benchmark", BENCHMARKS, str(name)), config)
     if config.dry_run:
         return _forecast(tools)

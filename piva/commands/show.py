@@ -19,7 +19,7 @@ FAILURES_SHOWN = 10
 class ShowConfig(Settings):
     """What `piva show` does."""
 
-    run: Annotated[str, tyro.conf.Positional] = runtime()
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = runtime()
     """A run's folder, or the beginning of its key."""
 
     runs: Path = runtime(Path("runs"))
