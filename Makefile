@@ -7,7 +7,7 @@ CASES ?= 20
 STEPS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tuning comparison test check
+.PHONY: help setup bench tuning comparison estimators frontier speed test check
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -50,6 +50,34 @@ comparison: setup ## DDS and Piva, four test cases of each edit type (half an ho
 	    $(EDIT) --method piva --method.guidance $$g --method.lam $$l $(FAST) $(TEST) || exit 1; done; done
 	$(BIN)/piva report --runs runs/comparison --metrics $(TABLE) --into reports/comparison.md \
 	  --baseline "dds guidance=7.5" "dds guidance=3.0" --picture reports/comparison.png --picture-cases 10
+
+ESTIMATORS = $(EDIT) --method piva --method.lam 1 $(FAST) --split dev --limit 20 --batch-size 20 --steps 100 \
+  --out runs/estimators
+
+estimators: setup ## what stored psi, fused phi and bfloat16 do to edits (ten minutes): reports/estimators.md
+	$(ESTIMATORS)
+	$(ESTIMATORS) --method.aux.psi stored
+	$(ESTIMATORS) --method.aux.psi stored --method.aux.psi-steps 100
+	$(ESTIMATORS) --method.aux.phi fresh
+	$(ESTIMATORS) --method.aux.psi stored --method.aux.phi fresh
+	$(ESTIMATORS) --method.source-branch current
+	$(ESTIMATORS) --prior.dtype bfloat16
+	$(BIN)/piva report --runs runs/estimators --metrics $(TABLE) --into reports/estimators.md \
+	  --baseline "piva BASELINE"
+
+GRID = --split test --limit 100 --batch-size 20 --out runs/frontier
+
+frontier: setup ## DDS and Piva, 12 settings each, ten test cases of each type (1.5 hours): reports/frontier.md
+	for g in 2 3 5 7.5; do for s in 50 100 200; do \
+	  $(EDIT) --method dds --method.guidance $$g --steps $$s $(GRID) || exit 1; done; done
+	for g in 3 5 7.5; do for l in 0.2 0.4 1 2; do \
+	  $(EDIT) --method piva --method.guidance $$g --method.lam $$l $(FAST) --method.aux.psi stored --steps 100 \
+	    $(GRID) || exit 1; done; done
+	$(BIN)/piva frontier --runs runs/frontier --figure reports/frontier.png --into reports/frontier.md
+
+speed: setup ## how fast edits are, on an idle machine (half an hour): reports/speed.md, reports/means.md
+	$(BIN)/python -m benchmarks.speed --steps 50 --threads 2 --markdown reports/speed.md
+	$(BIN)/python -m benchmarks.means --threads 2 --markdown reports/means.md
 
 test: setup ## run the tests: CPU, offline, minutes
 	$(BIN)/python -m pytest
