@@ -81,8 +81,8 @@ class PriorConfig(Settings):
     device: str = runtime("auto")
     """auto, cpu, cuda, cuda:1, mps; auto takes the first accelerator there is."""
 
-    channels_last: bool = runtime(True)
-    """Keep the weights in channels-last memory order, which is faster on most devices."""
+    channels_last: bool | None = runtime(None)
+    """Memory order of the UNet's weights. None: channels last on an accelerator; on CPUs it was no faster."""
 
     compile: bool = runtime(False)
     """Compile the UNet: slow to start, faster in long runs on a GPU."""

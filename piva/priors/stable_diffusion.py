@@ -43,7 +43,7 @@ class StableDiffusionPrior:
         fingerprint: of its weights; None hashes the folder when first asked for.
         device: where it runs.
         dtype: what the UNet runs in.
-        channels_last: memory order of the UNet's weights on a GPU (on a CPU it was no faster, and isn't used).
+        channels_last: memory order of the UNet's weights; None: on an accelerator (on CPUs it was no faster).
         compile: compile the UNet.
     """
 
@@ -55,7 +55,7 @@ class StableDiffusionPrior:
         fingerprint: str | None = None,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
-        channels_last: bool = True,
+        channels_last: bool | None = None,
         compile: bool = False,
     ):
         self.folder, self.name, self.device, self.dtype = folder, name, device, dtype
@@ -64,7 +64,7 @@ class StableDiffusionPrior:
         self.unet, self.vae, self.text_encoder, self.tokenizer, scheduler = _components(folder, dtype)
         for part in (self.unet, self.vae, self.text_encoder):
             part.eval().requires_grad_(False).to(device)
-        if channels_last and device.type != "cpu":
+        if channels_last or (channels_last is None and device.type != "cpu"):
             self.unet.to(memory_format=torch.channels_last)
         if compile:
             self.unet.compile()
@@ -94,7 +94,7 @@ class StableDiffusionPrior:
         revision: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
-        channels_last: bool = True,
+        channels_last: bool | None = None,
         compile: bool = False,
         allow_download: bool = False,
     ) -> StableDiffusionPrior:

@@ -108,6 +108,21 @@ def test_a_compiled_unet_is_traced_once_for_all_batches_and_edits_alike(tiny_pip
         assert len(graphs) == 2  # rows without gradient, and with
 
 
+@pytest.mark.parametrize(("asked", "found"), [(None, False), (False, False), (True, True)])
+def test_on_a_cpu_channels_come_last_only_where_asked_for(tiny_pipeline_folder, tiny_prior, asked, found):
+    config = PriorConfig(model=str(tiny_pipeline_folder), device="cpu", channels_last=asked)
+    prior = StableDiffusionPrior.from_config(config)
+    weight = prior.unet.conv_in.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) is found
+    assert weight.is_contiguous() is not found
+    x = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    t, embedding = torch.tensor([10, 900]), prior.embed(["a cat", "a dog"])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            prior.predict(x, t, embedding), tiny_prior.predict(x, t, embedding), atol=1e-5, rtol=0
+        )
+
+
 def test_nothing_of_the_frozen_model_requires_grad_or_is_in_training_mode(tiny_prior):
     for part in (tiny_prior.unet, tiny_prior.vae, tiny_prior.text_encoder):
         assert not any(p.requires_grad for p in part.parameters())
