@@ -63,16 +63,18 @@ estimators: setup ## what stored psi, fused phi and bfloat16 do to edits (ten mi
 	$(ESTIMATORS) --method.source-branch current
 	$(ESTIMATORS) --prior.dtype bfloat16
 	$(BIN)/piva report --runs runs/estimators --metrics $(TABLE) --into reports/estimators.md \
-	  --baseline "piva BASELINE"
+	  --baseline "piva source_branch=source psi_steps=200 psi=alongside phi=fused dtype=auto"
 
 GRID = --split test --limit 100 --batch-size 20 --out runs/frontier
+DDS_GRID = "2 50" "2 100" "2 200" "3 50" "3 100" "3 200" "5 50" "5 100" "7.5 50" "7.5 100"
+PIVA_GRID = "3 0.2" "3 0.4" "3 1" "3 2" "5 0.4" "5 1" "5 2" "7.5 0.4" "7.5 1" "7.5 2"
 
-frontier: setup ## DDS and Piva, 12 settings each, ten test cases of each type (1.5 hours): reports/frontier.md
-	for g in 2 3 5 7.5; do for s in 50 100 200; do \
-	  $(EDIT) --method dds --method.guidance $$g --steps $$s $(GRID) || exit 1; done; done
-	for g in 3 5 7.5; do for l in 0.2 0.4 1 2; do \
-	  $(EDIT) --method piva --method.guidance $$g --method.lam $$l $(FAST) --method.aux.psi stored --steps 100 \
-	    $(GRID) || exit 1; done; done
+frontier: setup ## DDS and Piva, ten settings each, ten test cases of each type (1.5 hours): reports/frontier.md
+	for s in $(DDS_GRID); do set -- $$s; \
+	  $(EDIT) --method dds --method.guidance $$1 --steps $$2 $(GRID) || exit 1; done
+	for s in $(PIVA_GRID); do set -- $$s; \
+	  $(EDIT) --method piva --method.guidance $$1 --method.lam $$2 $(FAST) --method.aux.psi stored --steps 100 \
+	    $(GRID) || exit 1; done
 	$(BIN)/piva frontier --runs runs/frontier --figure reports/frontier.png --into reports/frontier.md
 
 speed: setup ## how fast edits are, on an idle machine (half an hour): reports/speed.md, reports/means.md
