@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.cost import Needs, Rows
+from benchmarks.cost import Needs, Rows, needs_of
 from piva.auxiliary.training import AuxiliaryTraining
 from piva.errors import ConfigError
+from piva.methods.piva import Piva
 from piva.noise import DrawPlan
 from piva.provenance import Provenance, collect
 from piva.records import CASES_FILE, CaseRecord, RunRecord, read_cases, read_run, run_folders
@@ -47,6 +48,34 @@ class Rates:
     def seconds(self, rows: Rows) -> float:
         """Time for these rows."""
         return rows.forward * self.forward + rows.backward * self.backward
+
+
+class Calibration:
+    """Rates and sizes with one prior: from what is recorded below `out`, else measured; once for each batch size."""
+
+    def __init__(self, prior: Any, method: Any, out: Path):
+        self.prior, self._method = prior, method
+        self._earlier, self._found = earlier_runs(out), dict[int, Rates]()
+
+    def rates(self, batch: int) -> Rates:
+        """Of edits of so many cases together."""
+        if batch not in self._found:
+            self._found[batch] = recorded_rates(self._earlier, self.prior, batch) or self._measured(batch)
+        return self._found[batch]
+
+    @property
+    def case_bytes(self) -> int:
+        """Of a case's image and record."""
+        return case_bytes(self._earlier, self.prior.image_size)
+
+    def _measured(self, batch: int) -> Rates:
+        """Rates from the calls of the method; where it trains nothing, the rows with backward are Piva's."""
+        method, needs = self._method, needs_of(self._method)
+        if not getattr(method, "auxiliaries", ()):
+            method = Piva(t_min=0, t_max=len(self.prior.abar) - 1)
+            piva = needs_of(method).step
+            needs = Needs(step=Rows(needs.step.forward or piva.forward, piva.backward))
+        return measured_rates(self.prior, method, needs, batch)
 
 
 @dataclass(frozen=True)
@@ -113,8 +142,11 @@ def measured_rates(prior: Any, method: Any, needs: Needs, batch: int) -> Rates:
     if not (needs.start + needs.step + needs.psi).backward:
         return Rates(forward, BACKWARD_RATIO * forward, "measured now")
     training = AuxiliaryTraining(method.aux, adapters, draws, half=prior.half)
-    with torch.enable_grad():
-        backward = _seconds(lambda: training.fresh_pass(engine, z, z, 0, "calibration/"), prior.device)
+    try:
+        with torch.enable_grad():
+            backward = _seconds(lambda: training.fresh_pass(engine, z, z, 0, "calibration/"), prior.device)
+    except torch.cuda.OutOfMemoryError:  # a method that trains nothing may fit all the same
+        return Rates(forward, BACKWARD_RATIO * forward, f"measured now, but training {batch} together does not fit")
     return Rates(forward, backward / (len(training.names) * batch), "measured now")
 
 

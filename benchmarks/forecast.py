@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.calibration import Rates, case_bytes, earlier_runs, measured_rates, recorded_rates
+from benchmarks.calibration import Calibration, Rates
 from benchmarks.cost import (
     Cost,
     Needs,
@@ -39,31 +39,44 @@ class Command:
     """What a command says besides benchmark, method and prior."""
 
     steps: int
-    out: Path
-    """Folder of earlier runs, from which rates and sizes are learned; without fitting ones the prior is timed."""
     psi_store: Path
     """Folder of finished psi."""
     row_cache: bool = False
     """Whether source rows are kept for other runs."""
 
 
-def forecast(plans: Mapping[int, Plan], method: Any, prior: Any, command: Command) -> Forecast:
+def forecast(plans: Mapping[int, Plan], method: Any, calibration: Calibration, command: Command) -> Forecast:
     """The cost of carrying out `plans`, by seed."""
-    needs, earlier, steps = needs_of(method), earlier_runs(command.out), command.steps
+    prior, needs = calibration.prior, needs_of(method)
     batch = max((len(batch.cases) for plan in plans.values() for batch in plan.batches), default=0)
-    rates = Rates(0.0, 0.0)
-    if batch and needs.edit(steps).total:
-        rates = recorded_rates(earlier, prior, batch) or measured_rates(prior, method, needs, batch)
+    rates = calibration.rates(batch) if batch and needs.edit(command.steps).total else Rates(0.0, 0.0)
+    tariff = Tariff(prior, rates, calibration.case_bytes, command.steps, command.row_cache)
     costs = []
     for seed, plan in plans.items():
-        cases, missing, rows = edited(plan), untrained_psi(plan, method, prior, command.psi_store), {}
-        if command.row_cache and needs.source.total:
-            key = f"{prior.fingerprint} {method.t_min}-{method.t_max} seed {seed}"
-            size = 4 * math.prod(prior.latent_shape)  # float32
-            rows = source_rows_cost(needs, rates, key, steps, cases, size)
-        psi = psi_cost(needs, rates, missing, psi_bytes(method, prior) if missing else 0)
-        costs.append(run_cost(needs, steps, cases, rates, case_bytes(earlier, prior.image_size), psi, rows))
-    return Forecast(needs, steps, rates, together(costs))
+        missing = untrained_psi(plan, method, prior, command.psi_store)
+        costs.append(tariff.run(method, needs, seed, edited(plan), missing))
+    return Forecast(needs, command.steps, rates, together(costs))
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What turns the needs of a method into the cost of a run."""
+
+    prior: Any
+    rates: Rates
+    case_bytes: int
+    steps: int
+    row_cache: bool
+
+    def run(self, method: Any, needs: Needs, seed: int, cases: int, psi: Collection[str]) -> Cost:
+        """The cost of editing so many cases with one seed; `psi` are the keys of those that have to be trained."""
+        rows: Mapping[str, Cost] = {}
+        if self.row_cache and needs.source.total:
+            key = f"{self.prior.fingerprint} {method.t_min}-{method.t_max} seed {seed}"
+            size = 4 * math.prod(self.prior.latent_shape)  # float32
+            rows = source_rows_cost(needs, self.rates, key, self.steps, cases, size)
+        trained = psi_cost(needs, self.rates, psi, psi_bytes(method, self.prior) if psi else 0)
+        return run_cost(needs, self.steps, cases, self.rates, self.case_bytes, trained, rows)
 
 
 def sentences(found: Forecast) -> list[str]:

@@ -13,6 +13,8 @@ from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED
 from piva.registry import resolve
 
 if TYPE_CHECKING:
+    from benchmarks.calibration import Calibration
+    from benchmarks.forecast import Command
     from benchmarks.plan import Plan
     from piva.data.pie_bench import Case
     from piva.records import RunFolder, RunRecord
@@ -70,7 +72,8 @@ def _prepare(benchmark: Any, config: Any) -> Tools:
 
 
 def _forecast(tools: Tools) -> int:
-    """Says what would be done, and what it would cost."""
+    """Says what would be done, and what it would cost; and what a whole sweep over the benchmark would."""
+    from benchmarks.calibration import Calibration
     from benchmarks.forecast import Command, forecast, sentences
     from benchmarks.launch import plan_run
     from benchmarks.pie_bench import cache_folder
@@ -80,9 +83,31 @@ def _forecast(tools: Tools) -> int:
         record, path = _described(tools, seed)
         plans[seed] = plan_run(path, record, tools.cases, config.batch_size)
         _announce(tools, path, plans[seed])
-    command = Command(config.steps, config.out, cache_folder() / "psi", row_cache=config.row_cache_gb > 0)
-    print("\n".join(sentences(forecast(plans, config.method, tools.prior, command))))
+    calibration = Calibration(tools.prior, config.method, config.out)
+    command = Command(config.steps, cache_folder() / "psi", row_cache=config.row_cache_gb > 0)
+    print("\n".join(sentences(forecast(plans, config.method, calibration, command))))
+    _print_sweep(tools, calibration, command)
     return COMPLETE
+
+
+def _print_sweep(tools: Tools, calibration: "Calibration", command: "Command") -> None:
+    from benchmarks.forecast import Tariff
+    from benchmarks.sweep_forecast import forecast_sweep, sweep_table
+    from piva.data.pie_bench import DataError
+    from piva.provenance import collect
+    from reports.terminal import wide_console
+
+    config, prior = tools.config, tools.prior
+    try:
+        cases = tools.benchmark.cases(tools.root)
+    except DataError as problem:  # in cases that this command does not ask for
+        print(f"the whole sweep is not reckoned: {problem}")
+        return
+    rates = calibration.rates(min(config.batch_size, len(cases)))
+    tariff = Tariff(prior, rates, calibration.case_bytes, command.steps, command.row_cache)
+    found = forecast_sweep(cases, config.seeds, config.method, tariff)
+    device = collect(str(prior.device)).device
+    wide_console().print(sweep_table(found, len(cases), len(config.seeds), tariff, device))
 
 
 def _described(tools: Tools, seed: int) -> "tuple[RunRecord, Path]":

@@ -7,8 +7,18 @@ from harness_world import PlainPrior, case_record, run_record, write_run
 from PIL import Image
 
 import benchmarks.calibration as calibration
-from benchmarks.calibration import BACKWARD_RATIO, case_bytes, earlier_runs, fit, measured_rates, recorded_rates
+from benchmarks.calibration import (
+    BACKWARD_RATIO,
+    Calibration,
+    Rates,
+    case_bytes,
+    earlier_runs,
+    fit,
+    measured_rates,
+    recorded_rates,
+)
 from benchmarks.cost import Rows, needs_of
+from benchmarks.identity_rows import Copy
 from piva.methods.dds import DDS
 from piva.methods.piva import Piva
 from piva.records import RunFolder
@@ -103,6 +113,35 @@ def test_rates_are_measured_where_nothing_is_recorded(tiny_prior, monkeypatch, m
     assert rates.forward == pytest.approx(FORWARD)
     ratio = BACKWARD / FORWARD if method.auxiliaries else BACKWARD_RATIO
     assert rates.backward == pytest.approx(ratio * FORWARD)
+
+
+def test_rates_are_found_once_for_a_batch_size(tmp_path, monkeypatch):
+    """Of a method that trains nothing too: the forward calls are its own, those with backward are Piva's."""
+    asked = []
+
+    def measured(prior, method, needs, batch):
+        asked.append((method.name, needs.step, batch))
+        return Rates(FORWARD, BACKWARD, "measured now")
+
+    monkeypatch.setattr(calibration, "measured_rates", measured)
+    write(tmp_path, "piva", PIVA_ROWS, batch=4)
+    for method in (DDS(), Copy(), Piva(aux={"psi": "stored"})):
+        found = Calibration(PlainPrior(), method, tmp_path)
+        assert found.rates(4).origin == "fitted to 4 edits recorded before"
+        assert found.rates(8) is found.rates(8)
+    assert asked == [("piva", Rows(4, 2), 8), ("piva", Rows(5, 2), 8), ("piva", Rows(5, 1), 8)]
+
+
+def test_where_training_does_not_fit_the_forward_calls_are_still_measured(tiny_prior, monkeypatch):
+    monkeypatch.setattr(calibration, "SECONDS_OF_MEASUREMENT", 1e-4)
+
+    def full(self, *arguments):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(calibration.AuxiliaryTraining, "fresh_pass", full)
+    rates = measured_rates(tiny_prior, Piva(), needs_of(Piva()), batch=2)
+    assert rates.backward == pytest.approx(BACKWARD_RATIO * rates.forward)
+    assert rates.origin == "measured now, but training 2 together does not fit"
 
 
 class Clock:

@@ -3,7 +3,7 @@
 import pytest
 from harness_world import PlainPrior, case_record, run_record, write_bench, write_run
 
-from benchmarks.calibration import Rates
+from benchmarks.calibration import Calibration, Rates
 from benchmarks.cost import Cost, Needs, Rows
 from benchmarks.forecast import Command, Forecast, forecast, sentences
 from benchmarks.identity_rows import NoEdit
@@ -28,7 +28,7 @@ def record(out, **facts):
 
 def test_two_runs_at_recorded_rates(plans, tmp_path):
     record(tmp_path / "runs")
-    found = forecast(plans, DDS(), PlainPrior(), Command(200, tmp_path / "runs", tmp_path / "psi"))
+    found = forecast(plans, DDS(), Calibration(PlainPrior(), DDS(), tmp_path / "runs"), Command(200, tmp_path / "psi"))
     assert found.cost.cases == 24
     assert found.cost.rows == Rows(24 * 800, 0)
     assert found.cost.seconds == pytest.approx(24 * 800 * 0.005)
@@ -54,18 +54,23 @@ def test_rows_with_backward_and_stored_psi_are_said():
 
 
 def test_what_asks_for_no_rows_is_not_timed(plans, tmp_path):
-    found = forecast(plans, NoEdit(), PlainPrior(), Command(200, tmp_path, tmp_path, row_cache=True))
+    found = forecast(
+        plans, NoEdit(), Calibration(PlainPrior(), NoEdit(), tmp_path), Command(200, tmp_path, row_cache=True)
+    )
     assert sentences(found) == ["disk  0.1 MB: images, records"]
 
 
 def test_a_finished_run_costs_nothing(plans, tmp_path):
+    calibration = Calibration(PlainPrior(), DDS(), tmp_path)
     done = {seed: Plan(plan.cases, plan.contents, ()) for seed, plan in plans.items()}
-    assert sentences(forecast(done, DDS(), PlainPrior(), Command(200, tmp_path, tmp_path))) == ["nothing to edit"]
+    assert sentences(forecast(done, DDS(), calibration, Command(200, tmp_path))) == ["nothing to edit"]
 
 
 def test_kept_source_rows_are_said(plans, tmp_path):
     record(tmp_path)
-    found = forecast(plans, DDS(), PlainPrior(), Command(10, tmp_path, tmp_path / "psi", row_cache=True))
+    found = forecast(
+        plans, DDS(), Calibration(PlainPrior(), DDS(), tmp_path), Command(10, tmp_path / "psi", row_cache=True)
+    )
     rows, cache, _, disk = sentences(found)
     assert rows == "rows  960 through the UNet: 24 edits of 10 steps, 4 a step"
     assert cache == "cache 480 of these rows are kept for other runs, or found where one left them"

@@ -1,7 +1,7 @@
 """piva run --dry-run: the plan, and what it would cost."""
 
 import pytest
-from harness_world import use_plain_world, write_bench
+from harness_world import case_file, use_plain_world, write_bench
 
 import benchmarks.calibration as calibration
 from piva.cli import main
@@ -22,10 +22,11 @@ def test_rows_time_and_disk_of_all_seeds(world, capsys):
     assert world("--dry-run", "--steps", "50", "--seeds", "0", "1", "2") == 0
     said = capsys.readouterr()
     assert said.err.count("12 of 12 cases to edit in 2 batches") == 3
-    rows, time, disk = said.out.splitlines()
+    rows, time, disk, title, *_ = said.out.splitlines()
     assert rows == "rows  7,200 through the UNet: 36 edits of 50 steps, 4 a step"
     assert time.endswith("ms a row, measured now")
     assert disk == "disk  0.1 MB: images, records"
+    assert title.rstrip() == "the whole sweep: 12 cases, 50 steps, 3 seeds, nothing done before"
 
 
 def test_time_is_learned_from_earlier_runs(world, capsys):
@@ -42,10 +43,55 @@ def test_what_is_done_costs_nothing(world, capsys):
     capsys.readouterr()
     assert world("--dry-run") == 0
     said = capsys.readouterr()
-    assert said.out == "nothing to edit\n"
+    assert said.out.splitlines()[0] == "nothing to edit"
+    assert cells(said.out)["dds"][1] == f"{12 * 200 * 4:,}"
     assert "12 done before" in said.err
 
 
-def test_identity_rows_take_no_rows(world, capsys):
+def cells(out):
+    """The lines of the sweep's table, by their first cell."""
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
+    return {label: values for label, *values in rows}
+
+
+def test_identity_rows_take_no_rows_but_the_sweep_is_said(world, capsys):
     assert world("--dry-run", method="copy") == 0
-    assert capsys.readouterr().out == "disk  0.0 MB: images, records\n"
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == "disk  0.0 MB: images, records"
+    assert [cells(out)[label][1] for label in ("sds", "dds", "piva lam 0.8")] == ["4,800", "9,600", "16,800"]
+
+
+def test_the_sweep_is_over_all_cases_whatever_is_asked_for(world, capsys):
+    flags = ["--steps", "50", "--seeds", "0", "1", "--method.aux.psi", "stored", "--method.guidance", "3"]
+    assert world("--dry-run", "--limit", "8", "--type", "1", "2", *flags, method="piva") == 0
+    said = capsys.readouterr()
+    assert "3 of 3 cases to edit" in said.err
+    found = cells(said.out)
+    step = 2 * 12 * 50
+    assert found["sds"][:3] == ["24", f"{2 * step:,}", "0"]
+    assert found["dds"][:3] == ["24", f"{4 * step:,}", "0"]
+    assert found["piva lam 1.6"][:3] == ["24", f"{6 * step + 12 * 200:,}", f"{step + 12 * 200:,}"]
+    planned = (2 + 4 + 5 * 6) * step + 12 * 200
+    assert found["all, as planned"][:2] == ["168", f"{planned:,}"]
+    assert found["all, with --row-cache-gb 1"][:2] == ["168", f"{planned - 5 * 2 * step:,}"]
+    assert "hours on" in said.out
+    assert "GPU" not in said.out
+
+
+def test_seconds_of_the_sweep_are_learned_from_earlier_runs(world, capsys, monkeypatch):
+    world("--limit", "8")
+    capsys.readouterr()
+    monkeypatch.setattr(calibration, "measured_rates", None)
+    assert world("--dry-run", "--seed", "1", "--steps", "3000") == 0
+    out = capsys.readouterr().out
+    assert cells(out)["dds"][3] == f"{12 * 4 * 3000 * 0.5 / 12 / 3600:.2f}"
+    assert "fitted to 8 edits recorded before; loading and scoring not counted" in " ".join(out.split())
+
+
+def test_what_is_wrong_with_other_cases_is_in_the_way_of_the_sweep_alone(world, tmp_path, capsys):
+    case_file(tmp_path / "bench", 7).unlink()
+    assert world("--dry-run", "--type", "1") == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"rows  {2 * 4 * 200:,} through the UNet")
+    assert "the whole sweep is not reckoned: " in said
+    assert "000000000007" in said
