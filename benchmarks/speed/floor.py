@@ -20,7 +20,7 @@ def floor_seconds(world: World, contender: Contender, rows: Rows, size: int, ste
     The adapters are those of the contender; they are the only parameters that a gradient is kept for. Everything the
     calls need is ready before the clock starts.
     """
-    calls = _Calls(world, contender, rows, size)
+    calls = Calls(world, contender, rows, size)
     calls.step()  # the first call of a shape prepares its kernels
     gc.collect()
     started = world.now()
@@ -29,8 +29,8 @@ def floor_seconds(world: World, contender: Contender, rows: Rows, size: int, ste
     return (world.now() - started) / steps / size
 
 
-class _Calls:
-    """The two calls of a step, with their inputs."""
+class Calls:
+    """The two calls of a step, with their inputs: the rows of `size` cases through the contender's adapters."""
 
     def __init__(self, world: World, contender: Contender, rows: Rows, size: int):
         self.prior, self.rows = world.prior, rows
@@ -58,6 +58,7 @@ class _Calls:
         return x.to(device), t.to(device), self.prior.embed(list(islice(cycle(prompts), n)))
 
     def step(self) -> None:
+        """Both, each if it has rows; the gradients are dropped."""
         if self.frozen is not None:
             with torch.no_grad():
                 self.prior.predict(*self.frozen, self.psi)

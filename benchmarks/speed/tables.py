@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -26,28 +27,44 @@ class Grid(NamedTuple):
 
 def print_tables(report: Report) -> None:
     """Prints to the terminal, or wide enough for every column where there is none."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=190)
-    for grid in _grids(report):
-        shown = Table(Column(grid.head[0], no_wrap=True), *grid.head[1:], title=grid.title)
-        for row in grid.rows:
-            shown.add_row(*row)
-        console.print(shown)
-    console.print(_notes(report))
+    print_grids(_grids(report), _notes(report))
 
 
 def markdown(report: Report) -> str:
     """The same tables, and the command that made them."""
-    parts = []
-    for grid in _grids(report):
-        parts.append("\n".join([f"**{grid.title}**", "", *table(grid.head, grid.rows)]))
-    return "\n\n".join([*parts, _notes(report)]) + "\n"
+    return markdown_of(_grids(report), _notes(report))
 
 
 def write_json(path: Path, report: Report) -> None:
     """Options, provenance, every line at every batch size."""
     path.write_text(json.dumps(asdict(report), indent=1, default=str) + "\n")
+
+
+def print_grids(grids: Sequence[Grid], notes: str) -> None:
+    """Tables on a terminal, or on whatever stands in for one, and what is to be said of them."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=190)
+    for grid in grids:
+        shown = Table(Column(grid.head[0], no_wrap=True), *grid.head[1:], title=grid.title)
+        for row in grid.rows:
+            shown.add_row(*row)
+        console.print(shown)
+    console.print(notes)
+
+
+def markdown_of(grids: Sequence[Grid], notes: str) -> str:
+    """The same in Markdown."""
+    parts = ["\n".join([f"**{grid.title}**", "", *table(grid.head, grid.rows)]) for grid in grids]
+    return "\n\n".join([*parts, notes]) + "\n"
+
+
+def made_by(made: Mapping[str, Any]) -> str:
+    """The line of a provenance that goes below a table."""
+    return (
+        f"{made['device']}, {made['cpu']}, {made['threads']} threads, torch {made['packages']['torch']}, "
+        f"commit {made['git_commit']}{' with changes' if made['git_dirty'] else ''}: {made['command']}"
+    )
 
 
 def _grids(report: Report) -> list[Grid]:
@@ -87,13 +104,12 @@ def _step_row(line: StepLine) -> list[str]:
 
 
 def _notes(report: Report) -> str:
-    options, made = report.options, report.provenance
+    options = report.options
     lines = [
         f"{options['steps']} steps, medians of {options['repeats']} repeats; costs are per case.",
         "x literal: times as fast as the literal twin. / floor: over the UNet rows alone, in their best batch.",
         "rows/step: UNet rows without gradient, + those with a backward pass. psi rows: trained before the first step.",
         f"{', '.join(ONCE)}: done once an edit, not in ms/step. peak MB (after loading): a process of its own.",
-        f"{made['device']}, {made['cpu']}, {made['threads']} threads, torch {made['packages']['torch']}, "
-        f"commit {made['git_commit']}{' with changes' if made['git_dirty'] else ''}: {made['command']}",
+        made_by(report.provenance),
     ]
     return "\n".join(lines)

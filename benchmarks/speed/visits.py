@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.plan import compose
 from benchmarks.reference import literal
@@ -20,9 +20,12 @@ from benchmarks.speed.world import World
 from piva.data.pie_bench import load_image
 from piva.editing import EditInput, EditOutput, edit_batch
 from piva.records import RunFolder, RunRecord, read_cases
-from piva.scores import RowCache
+from piva.row_store import RowStore
+from piva.scores import RowCache, SourceRows
 from piva.tracking import open_mirror
 
+Keep = Literal["memory", "disk", "nowhere"]
+"""Where source rows are kept from one visit to the next."""
 _UNBOUNDED = 2**50  # bytes: a cache too small for what comes round again holds none of it when it does
 
 
@@ -59,26 +62,37 @@ def literal_visit(world: World, contender: Contender, steps: int, careful: bool)
 
 def our_visits(world: World, contender: Contender, steps: int, size: int, split: bool = False) -> dict[str, Visit]:
     """Two visits by ours in batches of `size`: one to cases never seen, then one that finds what the first left."""
-    cache = RowCache(_UNBOUNDED)
+    with visiting(world, steps, size, "memory", split) as visits:
+        return {COLD: visits.one(COLD, contender.first), WARM: visits.one(WARM, contender.later)}
+
+
+@contextmanager
+def visiting(world: World, steps: int, size: int, keep: Keep, split: bool = False) -> Iterator[Visits]:
+    """Visits to cases never seen: no prompt is encoded, no psi stored, no source row kept."""
     with TemporaryDirectory() as folder:
         world.forget()
-        run = _Run(world, Path(folder), cache, steps, size, split)
-        return {COLD: run.visit(COLD, contender.first), WARM: run.visit(WARM, contender.later)}
+        yield Visits(world, Path(folder), _cache(keep, Path(folder), world), steps, size, split)
+
+
+def _cache(keep: Keep, folder: Path, world: World) -> SourceRows | None:
+    if keep == "memory":
+        return RowCache(_UNBOUNDED)
+    return RowStore(folder / "rows", _UNBOUNDED, world.device) if keep == "disk" else None
 
 
 @dataclass(frozen=True)
-class _Run:
+class Visits:
     """`piva run` of some cases, as often as asked, with what it keeps between times."""
 
     world: World
     folder: Path
-    cache: RowCache
+    cache: SourceRows | None
     steps: int
     size: int
     is_split: bool
 
-    def visit(self, name: str, method: Any) -> Visit:
-        """The cases edited, written and recorded.
+    def one(self, name: str, method: Any) -> Visit:
+        """The cases edited, written and recorded under a name of their own.
 
         Raises:
             RuntimeError: a case failed.
@@ -93,6 +107,8 @@ class _Run:
                 prior, method, inputs, steps=self.steps, seed=0, on_step=on_step, cache=self.cache,
                 psi_store=self.folder / "psi",
             )  # fmt: skip
+            if isinstance(self.cache, RowStore):
+                self.cache.flush()
             outputs.extend(made)
             return made
 

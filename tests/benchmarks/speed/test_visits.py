@@ -8,7 +8,8 @@ from benchmarks.speed import memory, visits
 from benchmarks.speed.contenders import COLD, WARM, contenders
 from benchmarks.speed.floor import floor_seconds
 from benchmarks.speed.split import SECTIONS
-from benchmarks.speed.visits import literal_visit, our_visits
+from benchmarks.speed.visits import literal_visit, our_visits, visiting
+from piva.methods.dds import DDS
 
 STEPS = 2
 CONTENDERS = {contender.name: contender for contender in contenders(("dds", "piva"), psi_steps=3)}
@@ -59,6 +60,14 @@ def test_every_cold_visit_encodes_its_prompts_and_no_warm_one_does(world, monkey
     for _ in range(2):
         our_visits(world, CONTENDERS["dds"], STEPS, 2)
     assert encoded == [5, 5]  # two cases, source and target, and the empty prompt
+
+
+@pytest.mark.parametrize(("keep", "later"), [("nowhere", 4), ("memory", 2), ("disk", 2)])
+def test_source_rows_are_kept_where_they_were_asked_for(world, keep, later):
+    for _ in range(2):  # nothing is left over from the first time
+        with visiting(world, STEPS, 2, keep) as visits:
+            assert visits.one("first", DDS()).rows_forward == 4
+            assert visits.one("later", DDS(guidance=5.0)).rows_forward == later
 
 
 def test_a_failing_case_is_an_error(world, monkeypatch):

@@ -1,0 +1,1 @@
+"""What each mean of speed gains, by itself."""
