@@ -49,10 +49,10 @@ def sweep_methods(chosen: Any) -> dict[str, Any]:
 def forecast_sweep(cases: Sequence[Case], seeds: Sequence[int], chosen: Any, tariff: Tariff) -> Sweep:
     """The cost of editing all `cases` by every method with each seed, `tariff` being that of the command."""
     methods = sweep_methods(chosen)
-    lines = {label: _cost(method, cases, seeds, tariff) for label, method in methods.items()}
-    kept = replace(tariff, row_cache=True)
-    stored = [_cost(_with_stored_psi(method), cases, seeds, kept) for method in methods.values()]
-    return Sweep(lines, together(list(lines.values())), together(stored))
+    lines = _costs(methods, cases, seeds, tariff)
+    stored = {label: _with_stored_psi(method) for label, method in methods.items()}
+    cached = _costs(stored, cases, seeds, replace(tariff, row_cache=True))
+    return Sweep(lines, together(list(lines.values())), together(list(cached.values())))
 
 
 def sweep_table(found: Sweep, cases: int, seeds: int, tariff: Tariff, device: str) -> Table:
@@ -78,13 +78,19 @@ def sweep_table(found: Sweep, cases: int, seeds: int, tariff: Tariff, device: st
     return table
 
 
-def _cost(method: Any, cases: Sequence[Case], seeds: Sequence[int], tariff: Tariff) -> Cost:
-    """Of one method with every seed; a source image is known by its file, psi by image and prompt."""
-    needs, psi = needs_of(method), set[str]()
-    if method.auxiliaries and method.aux.psi == "stored":
-        span = method.t_min, method.t_max
-        psi = {psi_key(tariff.prior, str(case.image_path), case.src, method.aux, span) for case in cases}
-    return together([tariff.run(method, needs, seed, len(cases), psi) for seed in seeds])
+def _costs(methods: Mapping[str, Any], cases: Sequence[Case], seeds: Sequence[int], tariff: Tariff) -> dict[str, Cost]:
+    """Of each method with every seed; a source image is known by its file, psi by image and prompt."""
+    by_name = {method.name: method for method in methods.values()}
+    needs = {name: needs_of(method) for name, method in by_name.items()}  # lambda, above 0, changes no row
+    costs = {}
+    for label, method in methods.items():
+        psi = set[str]()
+        if method.auxiliaries and method.aux.psi == "stored":
+            span = method.t_min, method.t_max
+            psi = {psi_key(tariff.prior, str(case.image_path), case.src, method.aux, span) for case in cases}
+        runs = [tariff.run(method, needs[method.name], seed, len(cases), psi) for seed in seeds]
+        costs[label] = together(runs)
+    return costs
 
 
 def _with_stored_psi(method: Any) -> Any:
