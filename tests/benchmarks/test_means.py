@@ -49,10 +49,10 @@ def test_compiling_is_paid_once(options, monkeypatch):
     """Traced, but not turned into machine code, which takes minutes."""
     real = torch.nn.Module.compile
     monkeypatch.setattr(torch.nn.Module, "compile", lambda module: real(module, backend="eager"))
-    for made in MAKERS["compile"](Bench(options)):
-        once, pair = made.once(), made.pair(2)
-        assert once > pair[1] > 0
-        assert pair[0] > 0
+    both_calls = MAKERS["compile"](Bench(options))[-1]
+    once, pair = both_calls.once(), both_calls.pair(2)
+    assert once > pair[1] > 0
+    assert pair[0] > 0
 
 
 def test_the_ratio_is_the_median_of_each_repeat_s_own():
