@@ -1,6 +1,7 @@
 """From settings to a run that can start: prior and scorer loaded, keys computed, records opened, plan made."""
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +12,17 @@ from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.pie_bench import Benchmark, cache_folder
 from benchmarks.plan import Plan, compose
 from benchmarks.runner import Edit, OnStep
-from piva.config import PriorConfig, RunConfig
+from piva.config import MetricFlags, PriorConfig, RunConfig
 from piva.data.pie_bench import Case
 from piva.editing import EditInput, EditOutput, edit_batch
-from piva.errors import PreflightError
+from piva.errors import ConfigError, PreflightError
 from piva.keys import edit_key, score_key
 from piva.provenance import collect
 from piva.records import Launch, RunRecord, now, read_cases, read_run
 from piva.schedule import check_range
 
 if TYPE_CHECKING:
+    from piva.metrics.loading import Pictures
     from piva.metrics.scorer import Scorer
     from piva.priors.stable_diffusion import StableDiffusionPrior
 
@@ -45,18 +47,25 @@ def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
     return prior
 
 
-def load_scorer(device: str) -> "Scorer":
-    """Every metric whose weights are there.
+def load_scorer(device: str, flags: MetricFlags, pictures: "Pictures") -> "Scorer":
+    """Every metric asked for whose weights are there; says which are not.
 
     Raises:
+        ConfigError: a metric or a model does not exist.
         PreflightError: the weights that are there cannot be read.
     """
-    from piva.metrics.scorer import Scorer
+    from piva.metrics.loading import load
 
     try:
-        return Scorer.toybox(device)
+        scorer = load(flags, pictures, device)
+    except ConfigError:
+        raise
     except (OSError, ValueError, RuntimeError) as problem:
         raise PreflightError(f"cannot load the metrics' models: {problem}") from problem
+    for reason in dict.fromkeys(scorer.missing.values()):
+        names = [name for name, why in scorer.missing.items() if why == reason]
+        print(f"not scored: {', '.join(names)}: {reason}", file=sys.stderr)
+    return scorer
 
 
 def check_method(method: Any, prior: Any) -> None:

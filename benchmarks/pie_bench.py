@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from piva.data.pie_bench import Case, read
 from piva.errors import ConfigError, PreflightError
@@ -29,6 +30,8 @@ class Benchmark:
     """(folder given by the user or None, split asked for or None) -> folder of the data."""
     split: Callable[[Path], str | None]
     """Folder of the data -> its split; None where the benchmark has none."""
+    pictures: Literal["toybox", "real"] = "real"
+    """What its images are of: it decides which models score them unless a flag does."""
 
     def cases(self, root: Path, types: Collection[str] = (), ids: Collection[str] = ()) -> list[Case]:
         """The selected cases in the benchmark's own order; an empty selection is all.
@@ -132,5 +135,5 @@ def _write_toybox(folder: Path, split: str) -> None:
     write(folder, "dev" if split == "dev" else "test", n=TOYBOX_CASES)
 
 
-PIE_TOYBOX = Benchmark("pie-toybox", toybox_version, locate_pie_toybox, toybox_split)
+PIE_TOYBOX = Benchmark("pie-toybox", toybox_version, locate_pie_toybox, toybox_split, pictures="toybox")
 PIE_BENCH = Benchmark("pie-bench", lambda: 1, locate_pie_bench, lambda root: None)

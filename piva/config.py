@@ -91,7 +91,29 @@ class PriorConfig(Settings):
     """Fetch a hub model that is not on this machine; otherwise nothing touches the network."""
 
 
-class RunConfig(Settings):
+class MetricFlags(Settings):
+    """Which metrics score the edits, and with which models; edits are the same with any of them."""
+
+    metrics: tuple[str, ...] = identity(())
+    """Only these scores, by name (clip_text) or family (clip); all that suit the benchmark otherwise."""
+
+    profile: Literal["strict", "official"] = identity("strict")
+    """Background scores over the background alone (strict), or all scores as PIE-Bench's evaluator makes them."""
+
+    clip: str | None = identity(None)
+    """CLIP model: an open_clip MODEL/TAG, MODEL/FILE, or toybox. Otherwise ViT-L-14/openai on real images."""
+
+    lpips: Literal["alex", "vgg", "squeeze", "toybox"] | None = identity(None)
+    """LPIPS net; otherwise squeeze on real images, toybox on Toybox."""
+
+    weights: Path | None = runtime(None)
+    """Folder with weight files of metrics, looked in before the caches of open_clip, the hub and torch.hub."""
+
+    allow_download: bool = runtime(False)
+    """Fetch weights of metrics that are not on this machine; without it their scores are null, with that reason."""
+
+
+class RunConfig(MetricFlags):
     """What `piva run` does: one run for each seed, with one method, on one benchmark."""
 
     root: Path | None = runtime(None)

@@ -40,6 +40,25 @@ def tiny_prior(tiny_pipeline_folder: Path):
     return StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu")
 
 
+@pytest.fixture(scope="session")
+def tiny_open_clip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """ "MODEL/FILE" of an open_clip architecture of two small towers at 32 pixels, with random weights in FILE."""
+    import json
+
+    import open_clip
+
+    folder = tmp_path_factory.mktemp("tiny-open-clip")
+    vision = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
+    text = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+    config = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text}
+    (folder / "tiny-clip.json").write_text(json.dumps(config))
+    open_clip.add_model_config(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        torch.save(open_clip.create_model("tiny-clip").state_dict(), folder / "weights.pt")
+    return f"tiny-clip/{folder / 'weights.pt'}"
+
+
 def save_tiny_pipeline(folder: Path) -> None:
     """Write the tiny pipeline; its UNet's last layer is scaled so that it puts out values of about unit size."""
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel

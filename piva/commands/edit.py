@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from piva.commands.arguments import parse, take, with_method
-from piva.config import PriorConfig, Settings, identity, runtime
+from piva.config import MetricFlags, PriorConfig, Settings, identity, runtime
 from piva.errors import COMPLETE, PreflightError
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def main(arguments: Sequence[str]) -> int:
         raise PreflightError(f"the edit failed: {output.error}; try a smaller --method.step-size or --method.guidance")
     edited = to_eight_bits(output.image)
     _write_images(out, image, edited)
-    scores = _scores(load_scorer(str(prior.device)), config, image, edited)
+    pictures: Literal["toybox", "real"] = "toybox" if config.prior.model == "toybox" else "real"
+    scorer = load_scorer(str(prior.device), MetricFlags(), pictures)
+    scores = _scores(scorer, config, image, edited)
     _write_record(out, config, key, change, prior, output, scores)
     _print_scores(scores.values)
     print(f"{out / 'edited.png'}\n{out / 'panel.png'}\n{out / 'edit.json'}")

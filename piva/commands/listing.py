@@ -38,4 +38,5 @@ def _rows(kind: str) -> list[tuple[str, str]]:
 
     arrows = {True: "higher is better", False: "lower is better", None: ""}
     better = {n: arrows[i.higher_is_better] or f"nearer to {i.best:g} is better" for n, i in INFO.items()}
-    return [(name, f"{info.about} ({better[name]})") for name, info in INFO.items()]
+    needs = {name: f"; needs {info.needs}" if info.needs else "" for name, info in INFO.items()}
+    return [(name, f"{info.about} ({better[name]}{needs[name]})") for name, info in INFO.items()]

@@ -68,7 +68,8 @@ def _prepare(benchmark: Any, config: Any) -> Tools:
     cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
     prior = load_prior(config.prior)
     check_method(config.method, prior)
-    return Tools(benchmark, config, root, cases, prior, load_scorer(str(prior.device)))
+    scorer = load_scorer(str(prior.device), config, benchmark.pictures)
+    return Tools(benchmark, config, root, cases, prior, scorer)
 
 
 def _forecast(tools: Tools) -> int:

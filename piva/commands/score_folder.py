@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from piva.commands.arguments import parse, take_name
-from piva.config import Settings, identity, runtime
+from piva.config import MetricFlags, Settings, identity, runtime
 from piva.errors import ConfigError
 from piva.registry import resolve
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
-class FolderConfig(Settings):
+class FolderConfig(MetricFlags):
     """What `piva score-folder` does."""
 
     images: Path = runtime()
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
     check_disk(config.out)
     root = benchmark.locate(config.root, config.split)
     cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
-    scorer = load_scorer(config.device)
+    scorer = load_scorer(config.device, config, benchmark.pictures)
     record = _describe(benchmark, root, config, scorer)
     path = config.out / record.benchmark / f"{record.method}-{record.edit_key}"
     with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
@@ -116,9 +116,9 @@ def _execute(folder: Any, record: "RunRecord", plan: Any, config: FolderConfig, 
     record = launched(record, folder.path, plan.cases, 1, config.device)
     folder.write_run(record)
     find = _finder(config.images, root, plan.cases)
-    size = _sizes(find, config.resize_source)
+    size = _sizes(find, config)
     with Bar(config.name, plan.edits + len(plan.rescore), 1) as bar:
-        execute(Job(folder, record, size, _reader(find), scorer, (bar,), costs_known=False), plan)
+        execute(Job(folder, record, size, _reader(find, config), scorer, (bar,), costs_known=False), plan)
 
 
 def _finder(images: Path, root: Path, cases: Sequence["Case"]) -> Callable[[str], Path | None]:
@@ -126,22 +126,31 @@ def _finder(images: Path, root: Path, cases: Sequence["Case"]) -> Callable[[str]
     return found.__getitem__
 
 
-def _sizes(find: Callable[[str], Path | None], resize_source: bool) -> Callable[["Case"], tuple[int, int]]:
+def _sizes(find: Callable[[str], Path | None], config: FolderConfig) -> Callable[["Case"], tuple[int, int]]:
     """Each case's size of scoring: the source's own, or its edit's."""
-    from piva.data.images import image_size
 
     def size(case: "Case") -> tuple[int, int]:
         path = find(case.id)
-        return image_size(path) if resize_source and path is not None else case.image_size
+        if not config.resize_source or path is None:
+            return case.image_size
+        height, width = _read(path, config).shape[-2:]
+        return int(height), int(width)
 
     return size
 
 
-def _reader(find: Callable[[str], Path | None]) -> "Edit":
+def _read(path: Path, config: FolderConfig) -> Any:
+    """The edit in a file, [3, H, W]; in the official profile the corner of it that PIE-Bench's evaluator scores."""
+    from piva.data.images import bottom_right, read_image
+
+    image = read_image(path)
+    return bottom_right(image) if config.profile == "official" else image
+
+
+def _reader(find: Callable[[str], Path | None], config: FolderConfig) -> "Edit":
     """An edit function that reads what someone else edited."""
     from benchmarks.identity_rows import unedited
     from benchmarks.runner import Skipped
-    from piva.data.images import read_image
 
     def edit(inputs: Sequence[Any], on_step: Any) -> list[Any]:
         outputs = []
@@ -149,7 +158,7 @@ def _reader(find: Callable[[str], Path | None]) -> "Edit":
             path = find(case.case_id)
             if path is None:
                 raise Skipped(f"no image named {case.case_id} in the folder")
-            image = read_image(path)
+            image = _read(path, config)
             if image.shape != case.image.shape:
                 sizes = ("x".join(map(str, reversed(shape[1:]))) for shape in (image.shape, case.image.shape))
                 raise ValueError(
@@ -164,13 +173,22 @@ def _reader(find: Callable[[str], Path | None]) -> "Edit":
 def _describe(benchmark: Any, root: Path, config: FolderConfig, scorer: Any) -> "RunRecord":
     """The run's record; its key covers every file that belongs to a case, whichever are asked for."""
     from benchmarks.launch import Making, run_record
-    from piva.keys import digest, file_hash
+    from piva.keys import digest
 
     method = Folder(images=str(config.images.resolve()), resize_source=config.resize_source)
     cases = benchmark.cases(root)
     find = _finder(config.images, root, cases)
-    files = {case.id: file_hash(path) for case in cases if (path := find(case.id)) is not None}
+    files = {case.id: _content(path, config) for case in cases if (path := find(case.id)) is not None}
     if not files:
         raise ConfigError(f"--images {config.images} has no image named by a case id, such as {cases[0].id}.png")
     none = {"name": "none", "fingerprint": "none"}
     return run_record(benchmark, root, Making(config.name, method, none, files=digest(files)), scorer)
+
+
+def _content(path: Path, config: FolderConfig) -> str:
+    """What the key knows of an image: its file, and whether only a corner of it is kept and scored."""
+    from piva.data.images import image_size
+    from piva.keys import file_hash
+
+    height, width = image_size(path)
+    return file_hash(path) + ("/bottom-right" if config.profile == "official" and height != width else "")

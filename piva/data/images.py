@@ -54,6 +54,22 @@ def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
     return resized[0].clamp(0, 1)
 
 
+def bottom_right(image: Tensor, side: int = 512) -> Tensor:
+    """What PIE-Bench's evaluator scores of an edit that is not square: [3, side, side] of it; a square one as it is.
+
+    Methods save strips that end with the edit. (evaluation/evaluate.py of PnP Inversion's code.)
+
+    Raises:
+        ValueError: it is not square, and smaller than that on a side.
+    """
+    height, width = image.shape[-2:]
+    if height == width:
+        return image
+    if min(height, width) < side:
+        raise ValueError(f"the edit is {width}x{height}: neither square nor with a corner of {side}x{side} to score")
+    return image[..., -side:, -side:]
+
+
 def _opened(path: Path) -> Image.Image:
     if not path.is_file():  # also keeps a named pipe from blocking the open
         raise ImageFileError("the file does not exist")

@@ -12,6 +12,7 @@ METRICS: dict[str, str] = {
     "lpips": "piva.metrics.lpips:LpipsScores",
     "fidelity": "piva.metrics.fidelity:FidelityScores",
     "drift": "piva.metrics.drift:DriftScores",
+    "structure": "piva.metrics.structure:StructureScores",
     "success": "piva.metrics.success:SuccessScores",
 }
 """Family -> class. The names that a family returns are those of `INFO` with that family."""

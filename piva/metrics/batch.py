@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +12,13 @@ from torch import Tensor
 from piva.metrics.cache import FeatureCache
 
 Labels = tuple[Mapping[str, str], Mapping[str, str]]
+
+Profile = Literal["strict", "official"]
+"""How PIE-Bench is scored: by averages over the background alone, or as its authors' evaluator does.
+
+official: a background score is of both images times (1 - mask), over the whole frame, zeros included; CLIP is cut at 0;
+DINO sees 0..255. (Ju et al., "PnP Inversion", ICLR 2024: evaluation/ of their code.)
+"""
 
 NO_MASK = "the case has no mask"
 FULL_MASK = "the mask covers the whole frame: there is no background"
@@ -92,13 +99,13 @@ class Batch:
     @cached_property
     def src_keys(self) -> list[str]:
         """A hash of each source image: the key under which its features are kept."""
-        return [_content(case.src_image) for case in self.inputs]
+        return [content(case.src_image) for case in self.inputs]
 
     @cached_property
     def true_keys(self) -> list[str]:
         """The same for the true edits, in the order of `with_true`."""
         images = (self.inputs[row].true_edit for row in self.with_true)
-        return [_content(image) for image in images if image is not None]
+        return [content(image) for image in images if image is not None]
 
     @cached_property
     def without_background(self) -> list[str | None]:
@@ -122,6 +129,16 @@ class Batch:
     def outside(self) -> Tensor:
         """The edit with the source put back inside the mask, [B, 3, H, W]: what the edit did to the background."""
         return torch.where(self.mask[:, None], self.src, self.edited)
+
+    @cached_property
+    def edited_without_region(self) -> Tensor:
+        """The edit, black inside the mask, [B, 3, H, W]."""
+        return self.edited * ~self.mask[:, None]
+
+    @cached_property
+    def src_without_region(self) -> Tensor:
+        """The source, black inside the mask, [B, 3, H, W]."""
+        return self.src * ~self.mask[:, None]
 
     def spread_true(self, scores: Tensor | None) -> list[Value]:
         """One value per row from one score per true edit, [len(with_true)]."""
@@ -167,6 +184,7 @@ def average(x: Tensor, where: Tensor | None = None) -> Tensor:
     return (x * weight).flatten(1).sum(1) / (weight.flatten(1).sum(1) * x.shape[1])
 
 
-def _content(image: Tensor) -> str:
+def content(image: Tensor) -> str:
+    """A hash of an image's shape and values: a key for its features."""
     header = f"{tuple(image.shape)}".encode()
     return hashlib.blake2b(header + image.detach().cpu().contiguous().numpy().tobytes(), digest_size=16).hexdigest()

@@ -2,7 +2,7 @@
 
 I(x), T(c) are unit-length features of an image and of a prompt; cos is their product. Values are plain cosines: some
 public code clamps at 0 and multiplies by 100 (PIE-Bench's evaluator) or by 2.5, and some takes the direction's absolute
-value.
+value. In the `official` profile clip_text and clip_text_region are clamped at 0 too.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from piva.metrics.batch import Batch, Value, values
+from piva.metrics.batch import Batch, Profile, Value, values
 from piva.metrics.cache import FeatureCache
 
 Key = tuple[str, str, str]
@@ -68,11 +68,12 @@ class ClipScores:
 
     VERSION: ClassVar[int] = 1
 
-    def __init__(self, clip: ClipModel, name: str) -> None:
+    def __init__(self, clip: ClipModel, name: str, profile: Profile = "strict") -> None:
         self.clip, self.name = clip, name
+        self.lowest, cosine = (0.0, "official-cosine-from-0") if profile == "official" else (-1.0, "cosine")
         self.ids = {
-            "clip_text": f"clip-score/{name}/cosine@{self.VERSION}",
-            "clip_text_region": f"clip-score/{name}/cosine/black-outside-mask@{self.VERSION}",
+            "clip_text": f"clip-score/{name}/{cosine}@{self.VERSION}",
+            "clip_text_region": f"clip-score/{name}/{cosine}/black-outside-mask@{self.VERSION}",
             "clip_direction": f"clip-direction/{name}/signed-cosine@{self.VERSION}",
             "clip_image": f"clip-image/{name}/cosine@{self.VERSION}",
             "leakage": f"leakage/{name}/source-inside-mask/gain-{LEAST_GAIN}@{self.VERSION}",
@@ -93,8 +94,8 @@ class ClipScores:
             for reason, g in zip(batch.without_background, gain.tolist(), strict=True)
         ]
         return {
-            "clip_text": values(_cosine(edited, text_tgt)),
-            "clip_text_region": values(_cosine(region, text_tgt), batch.without_region),
+            "clip_text": values(_cosine(edited, text_tgt).clamp_min(self.lowest)),
+            "clip_text_region": values(_cosine(region, text_tgt).clamp_min(self.lowest), batch.without_region),
             "clip_direction": values(direction(edited, src, text_tgt, text_src), no_direction),
             "clip_image": values(_cosine(edited, src)),
             "leakage": values(leakage(edited, outside, src, text_tgt), no_leak),

@@ -1,8 +1,8 @@
 """Pixel fidelity: MSE, PSNR, SSIM, of the whole image and of the background alone.
 
-The profile is `strict`: a background score is an average over background pixels only. SSIM looks through an 11-pixel
+In the `strict` profile a background score is an average over background pixels only. SSIM looks through an 11-pixel
 window, so for its background score the source is first put back inside the mask: an edit that leaves the outside alone
-scores 1.
+scores 1. In the `official` profile it is the score of both images with black inside the mask, over the whole frame.
 All images are [B, 3, H, W] in [0, 1]; every function returns one value per row, [B].
 """
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from piva.metrics.batch import Batch, Missing, Value, average, values
+from piva.metrics.batch import Batch, Missing, Profile, Value, average, values
 from piva.metrics.cache import FeatureCache
 
 SSIM_REACH = 5
@@ -47,36 +47,52 @@ class FidelityScores:
 
     VERSION: ClassVar[int] = 1
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Profile = "strict") -> None:
+        self.profile = profile
+        inside = {"strict": "strict-background-source-inside", "official": "official-background"}[profile]
         kinds = {
             "mse": "mse/0..1/whole",
-            "mse_background": "mse/0..1/strict-background",
+            "mse_background": f"mse/0..1/{profile}-background",
             "psnr": "psnr/0..1/whole",
-            "psnr_background": "psnr/0..1/strict-background",
+            "psnr_background": f"psnr/0..1/{profile}-background",
             "psnr_to_true": "psnr-to-true/0..1/whole",
             "ssim": "ssim/gauss-1.5-11/0..1/whole",
-            "ssim_background": "ssim/gauss-1.5-11/0..1/strict-background-source-inside",
+            "ssim_background": f"ssim/gauss-1.5-11/0..1/{inside}",
         }
         self.ids = {name: f"{kind}@{self.VERSION}" for name, kind in kinds.items()}
 
     def score(self, batch: Batch, cache: FeatureCache) -> dict[str, list[Value]]:
         """See `Metric.score`."""
-        gone, background = batch.without_background, ~batch.mask
-        whole: list[Value] = [Missing(TOO_SMALL)] * len(batch)
-        outside: list[Value] = [Missing(TOO_SMALL)] * len(batch)
-        if min(batch.src.shape[-2:]) > SSIM_REACH:
-            whole = values(ssim(batch.edited, batch.src))
-            outside = values(ssim(batch.outside, batch.src, background), gone)
         to_true = None if batch.true is None else psnr(batch.edited[batch.with_true], batch.true)
-        return {
+        whole: list[Value] = [Missing(TOO_SMALL)] * len(batch)
+        if _large(batch):
+            whole = values(ssim(batch.edited, batch.src))
+        return self._background(batch) | {
             "mse": values(mse(batch.edited, batch.src)),
-            "mse_background": values(mse(batch.edited, batch.src, background), gone),
             "psnr": _finite(values(psnr(batch.edited, batch.src))),
-            "psnr_background": _finite(values(psnr(batch.edited, batch.src, background), gone)),
             "ssim": whole,
-            "ssim_background": outside,
             "psnr_to_true": _finite(batch.spread_true(to_true)),
         }
+
+    def _background(self, batch: Batch) -> dict[str, list[Value]]:
+        gone, where = batch.without_background, None
+        pair = shown = batch.edited_without_region, batch.src_without_region
+        if self.profile == "strict":
+            where = ~batch.mask
+            pair, shown = (batch.edited, batch.src), (batch.outside, batch.src)
+        outside: list[Value] = [Missing(TOO_SMALL)] * len(batch)
+        if _large(batch):
+            outside = values(ssim(*shown, where), gone)
+        return {
+            "mse_background": values(mse(*pair, where), gone),
+            "psnr_background": _finite(values(psnr(*pair, where), gone)),
+            "ssim_background": outside,
+        }
+
+
+def _large(batch: Batch) -> bool:
+    """Whether SSIM's window fits into the images."""
+    return min(batch.src.shape[-2:]) > SSIM_REACH
 
 
 def _finite(scores: list[Value]) -> list[Value]:

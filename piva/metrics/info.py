@@ -24,14 +24,16 @@ class MetricInfo:
     unit: str = ""
     """Shown behind the scaled number."""
     digits: int = 2
+    needs: str = ""
+    """The weights it can't do without; which ones exactly stands in the metric's id."""
 
 
 def _clip(about: str, better: bool | None = True) -> MetricInfo:
-    return MetricInfo("clip", about, better, (-1, 1), display_scale=100)
+    return MetricInfo("clip", about, better, (-1, 1), display_scale=100, needs="CLIP")
 
 
 def _lpips(about: str) -> MetricInfo:
-    return MetricInfo("lpips", about, False, (0, INFINITY), best=0, display_scale=1e3, digits=1)
+    return MetricInfo("lpips", about, False, (0, INFINITY), best=0, display_scale=1e3, digits=1, needs="LPIPS")
 
 
 def _psnr(about: str) -> MetricInfo:
@@ -55,7 +57,9 @@ def _ratio(about: str) -> MetricInfo:
 
 
 def _judged(about: str) -> MetricInfo:
-    return MetricInfo("success", about, True, (0, 1), best=1, display_scale=100, unit="%", digits=1)
+    return MetricInfo(
+        "success", about, True, (0, 1), best=1, display_scale=100, unit="%", digits=1, needs="Toybox judge"
+    )
 
 
 INFO: dict[str, MetricInfo] = {
@@ -69,6 +73,7 @@ INFO: dict[str, MetricInfo] = {
         False,
         (-INFINITY, INFINITY),
         best=0,
+        needs="CLIP",
     ),
     "lpips": _lpips("perceptual distance to the source"),
     "lpips_background": _lpips("perceptual distance to the source outside the mask"),
@@ -80,6 +85,15 @@ INFO: dict[str, MetricInfo] = {
     "ssim_background": _ssim("structural similarity to the source outside the mask"),
     "mse": _mse("mean squared difference to the source"),
     "mse_background": _mse("mean squared difference to the source outside the mask"),
+    "structure_distance": MetricInfo(
+        "structure",
+        "mean squared difference of DINO self-similarities to the source's",
+        False,
+        (0, 4),
+        best=0,
+        display_scale=1e3,
+        needs="DINO",
+    ),
     "saturation_shift": _shift("mean HSV saturation, edit minus source"),
     "saturation_shift_background": _shift("mean HSV saturation outside the mask, edit minus source"),
     "saturation_shift_to_true": _shift("mean HSV saturation, edit minus true edit"),

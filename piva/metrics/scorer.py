@@ -1,19 +1,13 @@
-"""Scores many edits at once with every metric there is."""
+"""Scores many edits at once with the metrics it is given; `piva.metrics.loading` makes one from settings."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 
 from piva.metrics.batch import Batch, Metric, Missing, ScoreInput, Value
 from piva.metrics.cache import FeatureCache
-from piva.metrics.clip import ClipScores
-from piva.metrics.drift import DriftScores
-from piva.metrics.fidelity import FidelityScores
 from piva.metrics.info import INFO, MetricInfo
-from piva.metrics.lpips import LpipsScores
-from piva.metrics.success import SuccessScores
 
 PIXELS_PER_BATCH = 2**20
 """Ours: 4 images of 512x512, 256 of 64x64. LPIPS holds up to 4 kB of features a pixel (VGG; AlexNet a tenth of it)."""
@@ -34,6 +28,7 @@ class Scorer:
         missing: name -> reason, for scores that would need weights which are not there; they are None in every result.
         device: where batches are scored; the families' models must be there already.
         cache: where features are kept; one of its own by default.
+        names: the scores that are wanted of what the families offer; all by default.
 
     Attributes:
         spec: name -> metric id, for every score that can be computed. It belongs into the score's key.
@@ -46,35 +41,14 @@ class Scorer:
         missing: Mapping[str, str] | None = None,
         device: torch.device | str = "cpu",
         cache: FeatureCache | None = None,
+        names: Collection[str] = INFO.keys(),
     ) -> None:
         self.families, self.missing, self.device = tuple(families), dict(missing or {}), device
         self.cache = FeatureCache() if cache is None else cache
-        self.spec: dict[str, str] = {name: id_ for family in families for name, id_ in family.ids.items()}
+        ids = {name: id_ for family in families for name, id_ in family.ids.items()}
+        self.spec: dict[str, str] = {name: id_ for name, id_ in ids.items() if name in names}
         offered = self.spec.keys() | self.missing.keys()
         self.metrics: dict[str, MetricInfo] = {name: info for name, info in INFO.items() if name in offered}
-
-    @classmethod
-    def toybox(cls, device: torch.device | str = "cpu") -> "Scorer":
-        """With the shipped Toybox CLIP, LPIPS and judge; a model whose weights are not there leaves its scores None."""
-        from piva.toybox.models.clip import load_clip
-        from piva.toybox.models.judge import load_judge
-        from piva.toybox.models.perceptual import load_lpips
-
-        families: list[Metric] = [FidelityScores(), DriftScores()]
-        missing: dict[str, str] = {}
-        models = (
-            ("clip", load_clip, ClipScores),
-            ("lpips", load_lpips, LpipsScores),
-            ("success", load_judge, SuccessScores),
-        )
-        for family, load, scores in models:
-            try:
-                model = load(device)
-            except FileNotFoundError as problem:
-                missing |= {name: f"weights missing: {problem}" for name, info in INFO.items() if info.family == family}
-                continue
-            families.append(scores(model, f"{model.name}/{fingerprint(model)}"))
-        return cls(families, missing, device)
 
     def score(self, case: ScoreInput) -> Scores:
         """Scores of one edit."""
@@ -111,12 +85,3 @@ class Scorer:
                 if reason:
                     result.reasons[name] = reason
         return results
-
-
-def fingerprint(model: Any) -> str:
-    """Eight hexadecimal digits of the names, types and bytes of a module's weights and buffers."""
-    content = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        content.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        content.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return content.hexdigest()[:8]

@@ -10,15 +10,20 @@ import lpips
 import numpy as np
 import pytest
 import torch
+from timm.models.vision_transformer import VisionTransformer
 
+from piva.config import MetricFlags
 from piva.metrics import INFO, METRICS
 from piva.metrics.batch import NO_MASK, Missing, ScoreInput
 from piva.metrics.clip import ClipScores
 from piva.metrics.drift import DriftScores
 from piva.metrics.fidelity import FidelityScores
+from piva.metrics.loading import load
 from piva.metrics.lpips import LpipsScores
-from piva.metrics.scorer import Scorer, fingerprint
+from piva.metrics.scorer import Scorer
+from piva.metrics.structure import StructureScores
 from piva.metrics.success import SuccessScores
+from piva.metrics.weights import fingerprint
 from piva.registry import resolve
 from piva.toybox.captions import caption
 from piva.toybox.edits import CHANGES, sample_edit
@@ -38,6 +43,7 @@ class RedOrBlue:
 
 def families(clip):
     torch.manual_seed(0)
+    vit = VisionTransformer(img_size=224, patch_size=56, embed_dim=12, depth=2, num_heads=2, num_classes=0).eval()
     net = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     return [
         ClipScores(clip, "small/32"),
@@ -45,6 +51,7 @@ def families(clip):
         FidelityScores(),
         DriftScores(),
         SuccessScores(RedOrBlue(), "red-or-blue"),
+        StructureScores(vit, "small-vit"),
     ]
 
 
@@ -141,14 +148,9 @@ def test_the_copy_row(scorer):
     values, reasons = scorer.score(
         ScoreInput(src_image=src, edited=src.clone(), src_prompt="red", tgt_prompt="blue", mask=mask)
     )
-    exact = {"lpips": 0, "lpips_background": 0, "mse": 0, "mse_background": 0, "ssim": 1, "ssim_background": 1}
-    exact |= {
-        "saturation_shift": 0,
-        "clipped_fraction": 0,
-        "detail_ratio": 1,
-        "detail_ratio_background": 1,
-        "clip_image": 1,
-    }
+    none = ["lpips", "lpips_background", "structure_distance", "mse", "mse_background", "saturation_shift"]
+    one = ["ssim", "ssim_background", "detail_ratio", "detail_ratio_background", "clip_image"]
+    exact = dict.fromkeys([*none, "clipped_fraction"], 0) | dict.fromkeys(one, 1)
     assert {name: values[name] for name in exact} == pytest.approx(exact, abs=1e-6)
     assert {"psnr", "psnr_background", "clip_direction", "leakage"} <= set(reasons)
 
@@ -172,7 +174,7 @@ def test_the_toybox_scorer_names_its_weights_and_what_is_missing(monkeypatch):
     monkeypatch.setattr("piva.toybox.models.clip.load_clip", no_clip)
     monkeypatch.setattr(perceptual, "load_lpips", lambda device: net)
     monkeypatch.setattr(judges, "load_judge", lambda device: judge)
-    scorer = Scorer.toybox()
+    scorer = load(MetricFlags(), "toybox")
     one = case(1)
     seen = judge.predict(one.edited[None])[0]
     one = dataclasses.replace(one, labels=({**seen, "color": "another"}, seen))
@@ -186,7 +188,7 @@ def test_the_toybox_scorer_names_its_weights_and_what_is_missing(monkeypatch):
 
 
 def test_the_shipped_models_prefer_the_true_edit_to_the_source():
-    scorer = Scorer.toybox()
+    scorer = load(MetricFlags(), "toybox")
     assert not scorer.missing, scorer.missing
     edits = [sample_edit(type_id, 0, "dev") for type_id in CHANGES]
     sources = render([edit.source for edit in edits]).image
