@@ -112,15 +112,18 @@ def write_between_markers(file: Path, text: str) -> None:
 
 def how_made(record: RunRecord) -> list[str]:
     """Sentences on one run: keys, versions, command, code, machine."""
-    launch = record.launches[-1]
-    made = launch.provenance
+    made = record.launches[-1].provenance
+    commands = [launch.provenance.command for launch in record.launches]
+    edits = [command for command in commands if not command.startswith("piva score ")]
+    scored = [] if made.command in edits else [f"scored again by: {made.command}"]
     commit = "no git checkout" if made.git_commit is None else made.git_commit[:12]
     commit += " (dirty)" if made.git_dirty else ""
     packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
     return [
         f"edit_key {record.edit_key}, score_key {record.score_key}, method version {record.method_version}, "
         f"{record.steps} steps, seed {record.seed}, prior {record.prior['name']} ({record.prior['fingerprint']})",
-        f"command: {made.command}",
+        f"command: {(edits or commands)[-1]}",
+        *scored,
         f"piva {made.piva_version}, commit {commit}, {made.device}, {made.cpu}, {made.threads} threads, "
         f"Python {made.python}, {packages}",
     ]
@@ -168,8 +171,10 @@ def _footer(lines: Sequence[Row], names: Sequence[str], command: str) -> list[st
 
 
 def _code(sentence: str) -> str:
-    prefix = "command: "
-    return f"{prefix}`{sentence.removeprefix(prefix)}`" if sentence.startswith(prefix) else sentence
+    for prefix in ("command: ", "scored again by: "):
+        if sentence.startswith(prefix):
+            return f"{prefix}`{sentence.removeprefix(prefix)}`"
+    return sentence
 
 
 def frontier_markdown(
