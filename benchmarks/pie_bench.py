@@ -15,6 +15,7 @@ from typing import Literal
 
 from piva.data.pie_bench import Case, read
 from piva.errors import ConfigError, PreflightError
+from piva.keys import digest, file_hash
 
 TOYBOX_CASES = 200
 
@@ -56,14 +57,23 @@ def toybox_version() -> int:
 
 
 def locate_pie_bench(root: Path | None, split: str | None) -> Path:
-    """The user's own copy.
+    """The user's own copy; one in the hub's parquet form is unpacked into the cache, once.
 
     Raises:
         ConfigError: none was given, or it is no PIE-Bench folder.
+        piva.data.pie_bench.DataError: a parquet file is not what the form promises.
     """
     if root is None:
         raise ConfigError("pie-bench needs --root, the folder of your copy (the one with mapping_file.json)")
     if not (root / "mapping_file.json").is_file():
+        from piva.data.pie_bench_parquet import parquet_files, unpack
+
+        if files := parquet_files(root):
+            key = digest({file.relative_to(root).as_posix(): file_hash(file) for file in files})
+            folder = cache_folder() / f"pie-bench-parquet-{key}"
+            if not folder.is_dir():
+                write_once(folder, lambda target: unpack(root, target))
+            return folder
         what = "there is no mapping_file.json in it" if root.is_dir() else "there is no such folder"
         raise ConfigError(f"{root}: {what}")
     return root
