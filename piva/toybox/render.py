@@ -34,6 +34,11 @@ class Rendering:
     depth: Tensor  # [B, 1, H, W] scene units along the optical axis, larger is farther, the sky at FAR
     masks: dict[str, Tensor]  # subject | hat | companion -> bool [B, H, W], where it is seen
 
+    @property
+    def objects(self) -> Tensor:
+        """Where any object is seen: bool [B, 1, H, W]."""
+        return torch.stack(list(self.masks.values())).any(dim=0)[:, None]
+
 
 @dataclass
 class Hits:

@@ -52,8 +52,7 @@ def color_shift(rendering: Rendering, level: int) -> Tensor:
 def object_shift(rendering: Rendering, level: int) -> Tensor:
     """The objects moved right by `level` pixels, over what the sides of the picture show in the same rows."""
     image = rendering.image
-    objects = torch.stack(list(rendering.masks.values())).any(dim=0).float()[:, None]  # [B,1,H,W]
-    objects = F.max_pool2d(objects, 3, stride=1, padding=1) > 0  # anti-aliased edges included
+    objects = F.max_pool2d(rendering.objects.float(), 3, stride=1, padding=1) > 0  # anti-aliased edges included
     side = image.shape[-1] // 2
     plate = torch.where(objects, image.roll(side, dims=-1), image)  # objects stand near the middle
     return torch.where(objects.roll(level, dims=-1), image.roll(level, dims=-1), plate)
