@@ -14,7 +14,8 @@ place of e(x_t, tgt) therefore pulls z towards the target, and what it subtracts
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,16 +55,13 @@ def identity_direction(eps_psi: Tensor, eps_phi: Tensor, lam: float) -> Tensor:
 
 
 def eps_hat(output: Tensor, x_t: Tensor, abar: Tensor, prediction: str) -> Tensor:
-    """The predicted noise, from what the network puts out.
+    """The predicted noise, from what the network puts out; `prediction` is one of PREDICTIONS."""
+    return _prediction(prediction).eps_hat(output, x_t, abar)
 
-    epsilon: the output itself. v_prediction, v = sqrt(abar) eps - sqrt(1 - abar) z (Salimans & Ho, 2022):
-    eps = sqrt(abar) v + sqrt(1 - abar) x_t.
-    """
-    if prediction == "epsilon":
-        return output
-    if prediction == "v_prediction":
-        return abar.sqrt() * output + (1 - abar).sqrt() * x_t
-    raise ValueError(f"prediction type {prediction!r} is not one of epsilon, v_prediction")
+
+def training_target(z: Tensor, eps: Tensor, abar: Tensor, prediction: str) -> Tensor:
+    """What the network ought to put out for add_noise(z, eps, abar); `prediction` is one of PREDICTIONS."""
+    return _prediction(prediction).target(z, eps, abar)
 
 
 def x0_hat(eps: Tensor, x_t: Tensor, abar: Tensor) -> Tensor:
@@ -71,10 +69,31 @@ def x0_hat(eps: Tensor, x_t: Tensor, abar: Tensor) -> Tensor:
     return (x_t - (1 - abar).sqrt() * eps) / abar.sqrt()
 
 
-def training_target(z: Tensor, eps: Tensor, abar: Tensor, prediction: str) -> Tensor:
-    """What the network ought to put out for add_noise(z, eps, abar): eps, or v = sqrt(abar) eps - sqrt(1 - abar) z."""
-    if prediction == "epsilon":
-        return eps
-    if prediction == "v_prediction":
-        return abar.sqrt() * eps - (1 - abar).sqrt() * z
-    raise ValueError(f"prediction type {prediction!r} is not one of epsilon, v_prediction")
+def v_target(z: Tensor, eps: Tensor, abar: Tensor) -> Tensor:
+    """v = sqrt(abar) eps - sqrt(1 - abar) z (Salimans & Ho, 2022)."""
+    return abar.sqrt() * eps - (1 - abar).sqrt() * z
+
+
+def eps_of_v(v: Tensor, x_t: Tensor, abar: Tensor) -> Tensor:
+    """eps = sqrt(abar) v + sqrt(1 - abar) x_t."""
+    return abar.sqrt() * v + (1 - abar).sqrt() * x_t
+
+
+class Prediction(NamedTuple):
+    """What a network puts out, as two conversions."""
+
+    eps_hat: Callable[[Tensor, Tensor, Tensor], Tensor]  # of output, x_t, abar
+    target: Callable[[Tensor, Tensor, Tensor], Tensor]  # of z, eps, abar
+
+
+PREDICTIONS: dict[str, Prediction] = {
+    "epsilon": Prediction(lambda output, x_t, abar: output, lambda z, eps, abar: eps),
+    "v_prediction": Prediction(eps_of_v, v_target),
+}
+"""By diffusers' name. Nothing else knows what a network predicts: another kind, flow velocity say, is a line here."""
+
+
+def _prediction(name: str) -> Prediction:
+    if name not in PREDICTIONS:
+        raise ValueError(f"prediction type {name!r} is not one of {', '.join(PREDICTIONS)}")
+    return PREDICTIONS[name]

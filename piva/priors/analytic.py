@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from piva.auxiliary.settings import LoRASettings
+from piva.objectives import training_target, x0_hat
 from piva.priors import Segment
 
 
@@ -98,7 +99,7 @@ class AnalyticPrior:
             rows = slice(start, start + adapter.n_cases)
             eps.append(adapter.eps(x[rows], abar[rows]))  # type: ignore[attr-defined]
         out = torch.cat(eps)
-        return out if self.prediction == "epsilon" else (out - (1 - abar).sqrt() * x) / abar.sqrt()
+        return training_target(x0_hat(out, x, abar), out, abar, self.prediction)
 
     def adapter(self, settings: LoRASettings, seed: int, case_ids: Sequence[str]) -> GaussianAuxiliary:
         """A Gaussian for each case."""

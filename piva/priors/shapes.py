@@ -18,8 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from piva.auxiliary.lora import LoRASites, StackedLoRA
 from piva.auxiliary.settings import LoRASettings
-from piva.errors import ConfigError
-from piva.priors.stable_diffusion import SLICED_FROM, StableDiffusionPrior
+from piva.priors.stable_diffusion import StableDiffusionPrior
 
 
 @dataclass(frozen=True)
@@ -93,13 +92,7 @@ class WeightlessPrior(StableDiffusionPrior):
         self.unet, self.text_encoder = _weightless(unet, dtype), _weightless(text_encoder, dtype)
         self.vae = _weightless(vae, torch.float32)
         self.prediction = "epsilon"
-        self.image_size = image_size or shape.image_size
-        height, width = (side // shape.scale for side in self.image_size)
-        if (height * shape.scale, width * shape.scale) != self.image_size:
-            raise ConfigError(f"{shape.name} takes images whose sides are multiples of {shape.scale}")
-        self.latent_shape = (shape.unet["in_channels"], height, width)
-        if height * width >= SLICED_FROM:  # as the real prior does
-            self.vae.enable_slicing()
+        self._take_size(image_size)
         self._embeddings = OrderedDict()
         self._sites: dict[tuple[str, ...], LoRASites] = {}
 

@@ -1,34 +1,30 @@
-"""Stable Diffusion 1.x and 2.x as a prior: such a diffusers pipeline by folder or hub id, or the built-in Toybox."""
+"""Stable Diffusion 1.x and 2.x as a prior: by folder, hub id or checkpoint file, or the built-in Toybox."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
-from transformers.utils import logging as transformers_logging
 
 from piva.auxiliary.lora import LoRASites, StackedLoRA, adapted_layers
 from piva.auxiliary.settings import LoRASettings
 from piva.config import PriorConfig
-from piva.errors import PreflightError
+from piva.errors import ConfigError, PreflightError
+from piva.objectives import PREDICTIONS
 from piva.priors import Segment
+from piva.priors.pipelines import config_folder, content_hash, hub_folder, read_checkpoint, read_pipeline
 from piva.schedule import alphas_cumprod
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_FILES = ["model_index.json", "scheduler/*.json", "tokenizer/*", "*/config.json", "text_encoder/model.safetensors"]
-_FILES += [f"{part}/diffusion_pytorch_model.safetensors" for part in ("unet", "vae")]
-_KEPT_PROMPTS = 1024
+_KEPT_PROMPTS, _ENCODED_TOGETHER = 1024, 64
 SLICED_FROM = 64 * 64
 """Latents of so many positions go through the VAE one image at a time: at 512x512 a batch of them takes more memory
 than the edit itself."""
@@ -38,13 +34,16 @@ class StableDiffusionPrior:
     """The frozen model. The UNet and the text encoder run in `dtype`, the VAE in float32; latents are float32.
 
     Args:
-        folder: a diffusers Stable Diffusion pipeline, weights in safetensors.
+        folder: a diffusers Stable Diffusion pipeline, weights in safetensors; beside `checkpoint` its configuration.
         name: what it is called in records.
-        fingerprint: of its weights; None hashes the folder when first asked for.
+        fingerprint: of its weights; None hashes the files when first asked for.
+        checkpoint: all weights in one .safetensors file, as the original code names them.
         device: where it runs.
         dtype: what the UNet runs in.
         channels_last: memory order of the UNet's weights; None: on an accelerator (on CPUs it was no faster).
         compile: compile the UNet.
+        attention: how the UNet's attention is computed: sdpa, eager, sliced, or as diffusers does (auto).
+        image_size: (H, W), multiples of the VAE's factor; None is what the model was trained for.
     """
 
     def __init__(
@@ -53,73 +52,101 @@ class StableDiffusionPrior:
         *,
         name: str,
         fingerprint: str | None = None,
+        checkpoint: Path | None = None,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         channels_last: bool | None = None,
         compile: bool = False,
+        attention: str = "auto",
+        image_size: tuple[int, int] | None = None,
     ):
         self.folder, self.name, self.device, self.dtype = folder, name, device, dtype
         self.half = dtype == torch.float16
-        self._fingerprint = fingerprint
-        self.unet, self.vae, self.text_encoder, self.tokenizer, scheduler = _components(folder, dtype)
+        self._fingerprint, self._checkpoint = fingerprint, checkpoint
+        parts = read_checkpoint(checkpoint, folder, dtype) if checkpoint else read_pipeline(folder, dtype)
+        self.text_encoder: Any
+        self.unet, self.vae, self.text_encoder, self.tokenizer, scheduler = parts
         for part in (self.unet, self.vae, self.text_encoder):
             part.eval().requires_grad_(False).to(device)
         if channels_last or (channels_last is None and device.type != "cpu"):
             self.unet.to(memory_format=torch.channels_last)
+        _set_attention(self.unet, attention)
         if compile:
             self.unet.compile()
         self.prediction = scheduler.get("prediction_type", "epsilon")
-        if self.prediction not in ("epsilon", "v_prediction"):
-            raise PreflightError(f"{name} predicts {self.prediction!r}; epsilon and v_prediction can be used")
+        if self.prediction not in PREDICTIONS:
+            raise PreflightError(f"{name} predicts {self.prediction!r}; {' and '.join(PREDICTIONS)} can be used")
         self.abar = alphas_cumprod(scheduler)
+        self._take_size(image_size)
+        self._embeddings: OrderedDict[str, Tensor] = OrderedDict()
+        self._sites: dict[tuple[str, ...], LoRASites] = {}
+
+    def _take_size(self, image_size: tuple[int, int] | None) -> None:
+        """Image and latent size: those asked for, or those the model was trained for."""
         scale = 2 ** (len(self.vae.config.block_out_channels) - 1)
         size = self.unet.config.sample_size
         height, width = (size, size) if isinstance(size, int) else size
+        self._trained_size = (height * scale, width * scale)
+        self.image_size = image_size or self._trained_size
+        if any(side % scale for side in self.image_size):
+            given = "x".join(map(str, self.image_size))
+            raise ConfigError(f"{self.name} takes images whose sides are multiples of {scale}, which {given} is not")
+        height, width = (side // scale for side in self.image_size)
         self.latent_shape = (self.unet.config.in_channels, height, width)
-        self.image_size = (height * scale, width * scale)
         if height * width >= SLICED_FROM:
             self.vae.enable_slicing()
-        self._embeddings: OrderedDict[str, Tensor] = OrderedDict()
-        self._sites: dict[tuple[str, ...], LoRASites] = {}
 
     @classmethod
     def from_config(cls, config: PriorConfig) -> StableDiffusionPrior:
         """The prior the configuration names."""
-        return cls.load(**config.model_dump())
+        return cls.load(**config.model_dump(exclude={"drop_text_encoder"}))
 
     @classmethod
     def load(
         cls,
         model: str = "toybox",
         revision: str | None = None,
+        config: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
-        channels_last: bool | None = None,
-        compile: bool = False,
         allow_download: bool = False,
+        **options: Any,
     ) -> StableDiffusionPrior:
-        """A prior from "toybox", a folder, or a hub id, which is only looked for on this machine unless told otherwise.
+        """A prior from "toybox", a folder, a checkpoint file, or a hub id; `options` are the constructor's.
+
+        A hub model, or the configuration of a checkpoint, is only looked for on this machine unless told otherwise.
 
         Raises:
             PreflightError: when the model, or the device, is not there; one sentence, and no wait for a network.
+            ConfigError: when the settings do not fit the model.
         """
         where = pick_device(device)
         kind = _DTYPES[dtype] if dtype != "auto" else torch.float32 if where.type == "cpu" else torch.float16
-        options: dict[str, Any] = {"device": where, "dtype": kind, "channels_last": channels_last, "compile": compile}
+        options |= {"device": where, "dtype": kind}
+        path = Path(model).expanduser()
+        if path.suffix in (".safetensors", ".ckpt") and not path.is_dir():
+            folder = config_folder(path, config, allow_download)
+            return cls(folder, name=path.stem, checkpoint=path, **options)
+        if config is not None:
+            raise ConfigError(f"--prior.config goes with a .safetensors file; {model!r} has a configuration of its own")
         if model == "toybox":
             from piva.toybox.models import weights
 
             return cls(weights.folder("diffusion"), name="toybox", **options)
-        if Path(model).expanduser().is_dir():
-            return cls(Path(model).expanduser(), name=Path(model).resolve().name, **options)
-        folder = _hub_folder(model, revision, allow_download)
+        if path.is_dir():
+            return cls(path, name=path.resolve().name, **options)
+        folder = hub_folder(model, revision, allow_download)
         return cls(folder, name=model, fingerprint=f"{model}@{folder.name}", **options)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of everything that can change a score: a hash of weights and configuration, or id@commit; and the dtype."""
-        weights = self._fingerprint or _folder_hash(self.folder)
-        return f"{weights}/{str(self.dtype).removeprefix('torch.')}"
+        """Of everything that can change a score: a hash of weights and configuration, or id@commit; the dtype; and the
+        image size where it is not the model's own.
+        """
+        weights = self._fingerprint or content_hash(self.folder, self._checkpoint)
+        height, width = self.image_size
+        size = "" if self.image_size == self._trained_size else f"/{height}x{width}"
+        return f"{weights}/{str(self.dtype).removeprefix('torch.')}{size}"
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
@@ -136,15 +163,33 @@ class StableDiffusionPrior:
 
     @torch.no_grad()
     def embed(self, prompts: Sequence[str]) -> Tensor:
-        """The text encoder's last hidden states [B,L,D]; a prompt seen before is not encoded again."""
+        """The text encoder's last hidden states [B,L,D]; a prompt seen before is not encoded again.
+
+        Raises:
+            ConfigError: a new prompt, after the text encoder was dropped.
+        """
         missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._embeddings]
         if missing:
-            for prompt, states in zip(missing, self._encode_text(missing), strict=True):
-                self._embeddings[prompt] = states
+            self._remember(missing)
         found = torch.stack([self._embeddings[prompt] for prompt in prompts])
-        while len(self._embeddings) > _KEPT_PROMPTS:
+        while len(self._embeddings) > _KEPT_PROMPTS and self.text_encoder is not None:
             self._embeddings.popitem(last=False)
-        return found
+        return found.to(self.device)
+
+    def drop_text_encoder(self, prompts: Sequence[str] = ()) -> None:
+        """Encode these prompts, then free the text encoder. Embeddings lie in main memory from now on, and all stay."""
+        missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._embeddings]
+        for start in range(0, len(missing), _ENCODED_TOGETHER):
+            self._remember(missing[start : start + _ENCODED_TOGETHER])
+        self._embeddings = OrderedDict((prompt, states.cpu()) for prompt, states in self._embeddings.items())
+        self.text_encoder = None
+
+    @torch.no_grad()
+    def _remember(self, prompts: list[str]) -> None:
+        if self.text_encoder is None:
+            raise ConfigError(f"--prior.drop-text-encoder: it was dropped before it met the prompt {prompts[0]!r}")
+        for prompt, states in zip(prompts, self._encode_text(prompts), strict=True):
+            self._embeddings[prompt] = states
 
     def _encode_text(self, prompts: list[str]) -> Tensor:
         longest = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
@@ -185,6 +230,16 @@ class StableDiffusionPrior:
         return StackedLoRA(self._sites[targets].layers, settings, n_cases, self.device)
 
 
+def _set_attention(unet: UNet2DConditionModel, attention: str) -> None:
+    """diffusers' own ways. (`set_attention_backend` does nothing for this UNet, whose processors read no backend.)"""
+    if attention == "sdpa":
+        unet.set_attn_processor(AttnProcessor2_0())
+    elif attention == "eager":
+        unet.set_attn_processor(AttnProcessor())
+    elif attention == "sliced":
+        unet.set_attention_slice("max")  # one head of one row at a time
+
+
 def pick_device(device: str) -> torch.device:
     """The device of that name; "auto" is the first accelerator there is, or the CPU.
 
@@ -199,63 +254,3 @@ def pick_device(device: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise PreflightError(f"--prior.device {device}: this machine does not have it") from error
     return torch.device(device)
-
-
-def _hub_folder(model: str, revision: str | None, allow_download: bool) -> Path:
-    """The local snapshot of a hub model."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        found = snapshot_download(model, revision=revision, allow_patterns=_FILES, local_files_only=not allow_download)
-    except Exception as error:  # the hub's own errors share no base: a bad name, no network, no such revision
-        way = "check the name and the network" if allow_download else "--prior.allow-download would fetch it"
-        raise PreflightError(f"{model!r} is neither a folder nor a model on this machine: {way}") from error
-    return Path(found)
-
-
-def _components(folder: Path, dtype: torch.dtype) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-    """UNet, VAE, text encoder, tokenizer and scheduler configuration of a pipeline folder; nothing else is loaded."""
-    index = folder / "model_index.json"
-    if not index.is_file():
-        raise PreflightError(f"{folder} is no diffusers pipeline: it has no model_index.json")
-    parts = json.loads(index.read_text())
-    if "text_encoder_2" in parts or not {"unet", "vae", "text_encoder", "tokenizer", "scheduler"} <= parts.keys():
-        raise PreflightError(f"{folder} is a {parts.get('_class_name')}, not a Stable Diffusion 1.x or 2.x pipeline")
-    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
-    try:
-        unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=dtype, **options)
-        vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32, **options)
-        with _no_progress_bar():
-            text_encoder = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype, **options)
-        tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
-        scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise PreflightError(f"{folder} cannot be loaded as a Stable Diffusion pipeline: {reason}") from error
-    if unet.config.in_channels != vae.config.latent_channels:
-        raise PreflightError(f"{folder}: the UNet takes {unet.config.in_channels} channels, an inpainting model, say")
-    return unet, vae, text_encoder, tokenizer, scheduler
-
-
-@contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """transformers draws a bar even for a model that loads in a blink."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
-
-
-def _folder_hash(folder: Path) -> str:
-    """32 hexadecimal digits of SHA-256 over the pipeline's files, names and contents."""
-    files = sorted(path for pattern in _FILES for path in folder.glob(pattern) if path.is_file())
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(folder).as_posix()}\x1f{path.stat().st_size}\x1f".encode())
-        with path.open("rb") as file:
-            for block in iter(lambda: file.read(2**20), b""):
-                digest.update(block)
-    return digest.hexdigest()[:32]
