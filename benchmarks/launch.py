@@ -33,6 +33,7 @@ def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
     """The prior that the settings name.
 
     Raises:
+        ConfigError: the settings do not fit the model.
         PreflightError: its weights are missing, or cannot be used on the device.
     """
     from piva.allocator import keep_freed_memory
@@ -40,6 +41,8 @@ def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
 
     try:
         prior = StableDiffusionPrior.from_config(config)
+    except ConfigError:
+        raise
     except (OSError, ValueError, RuntimeError) as problem:
         raise PreflightError(f"cannot load the prior {config.model!r}: {problem}") from problem
     if prior.device.type == "cpu":

@@ -73,6 +73,8 @@ def main(arguments: Sequence[str]) -> int:
         raise PreflightError(str(problem)) from problem
     prior = load_prior(config.prior)
     check_method(config.method, prior)
+    if config.prior.drop_text_encoder:
+        prior.drop_text_encoder(["", config.source, config.target])
     image, change = fit_photo(photo, prior.image_size, config.fit)
     image = to_eight_bits(image)
     pixels = sha256(image.numpy().tobytes()).hexdigest()

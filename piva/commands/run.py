@@ -68,6 +68,8 @@ def _prepare(benchmark: Any, config: Any) -> Tools:
     cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
     prior = load_prior(config.prior)
     check_method(config.method, prior)
+    if config.prior.drop_text_encoder and not config.dry_run:
+        prior.drop_text_encoder(["", *(prompt for case in cases for prompt in (case.src, case.tgt))])
     scorer = load_scorer(str(prior.device), config, benchmark.pictures)
     return Tools(benchmark, config, root, cases, prior, scorer)
 
