@@ -11,23 +11,27 @@ from typing import Annotated, Any, Literal
 import tyro
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-_ROLE = "piva_role"
+_ROLE, _ADDED_LATER = "piva_role", "piva_added_later"
 
 
-def identity(default: Any = ..., **constraints: Any) -> Any:
-    """A field that can change the result; `constraints` are pydantic's (`ge`, `le`, `default_factory`, ...)."""
-    return _field("identity", default, constraints)
+def identity(default: Any = ..., *, added_later: bool = False, **constraints: Any) -> Any:
+    """A field that can change the result; `constraints` are pydantic's (`ge`, `le`, `default_factory`, ...).
+
+    A field `added_later`, when runs without it had been recorded, is in no key while it has its default: that means
+    what its absence meant, and those runs keep their keys.
+    """
+    return _field({_ROLE: "identity", _ADDED_LATER: added_later}, default, constraints)
 
 
 def runtime(default: Any = ..., **constraints: Any) -> Any:
     """A field that cannot change the result beyond float tolerance: device, batch size, folders."""
-    return _field("runtime", default, constraints)
+    return _field({_ROLE: "runtime"}, default, constraints)
 
 
-def _field(role: str, default: Any, constraints: dict[str, Any]) -> Any:
+def _field(facts: dict[str, Any], default: Any, constraints: dict[str, Any]) -> Any:
     if "default_factory" in constraints:
-        return Field(json_schema_extra={_ROLE: role}, **constraints)
-    return Field(default, json_schema_extra={_ROLE: role}, **constraints)
+        return Field(json_schema_extra=facts, **constraints)
+    return Field(default, json_schema_extra=facts, **constraints)
 
 
 class Settings(BaseModel):
@@ -58,10 +62,11 @@ def identity_values(settings: BaseModel) -> dict[str, Any]:
     """JSON values of the identity fields, nested settings included: what a key is made of."""
     dumped = settings.model_dump(mode="json")
     values = {}
-    for name in type(settings).model_fields:
-        if role_of(type(settings), name) == "runtime":
-            continue
+    for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
+        facts: Any = field.json_schema_extra
+        if facts[_ROLE] == "runtime" or (facts[_ADDED_LATER] and value == field.default):
+            continue
         values[name] = identity_values(value) if isinstance(value, BaseModel) else dumped[name]
     return values
 
@@ -75,11 +80,6 @@ class PriorConfig(Settings):
     revision: str | None = identity(None)
     """Commit of a hub model; pin it, so that the number can be made again."""
 
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = identity("auto")
-    """Number type of the weights; auto is float32 on a CPU and float16 elsewhere."""
-
-    device: str = runtime("auto")
-    """auto, cpu, cuda, cuda:1, mps; auto takes the first accelerator there is."""
     config: str | None = identity(None)
     """For a .safetensors checkpoint: the folder (or hub id) of a pipeline with the same networks; its configuration is
     read, its weights are not. Of SD 1.x none is needed where 1.5's configuration is in the hub's cache."""
@@ -87,6 +87,11 @@ class PriorConfig(Settings):
     image_size: tuple[PositiveInt, PositiveInt] | None = identity(None)
     """Height and width of the images in pixels, multiples of the VAE's factor (8); otherwise the model's own."""
 
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = identity("auto")
+    """Number type of the weights; auto is float32 on a CPU and float16 elsewhere."""
+
+    device: str = runtime("auto")
+    """auto, cpu, cuda, cuda:1, mps; auto takes the first accelerator there is."""
 
     channels_last: bool | None = runtime(None)
     """Memory order of the UNet's weights. None: channels last on an accelerator; on CPUs it was no faster."""
@@ -94,11 +99,6 @@ class PriorConfig(Settings):
     compile: bool = runtime(False)
     """Compile the UNet: slow to start, faster in long runs on a GPU."""
 
-    allow_download: bool = runtime(False)
-    """Fetch a hub model that is not on this machine; otherwise nothing touches the network."""
-
-
-class MetricFlags(Settings):
     attention: Literal["auto", "sdpa", "eager", "sliced"] = runtime("auto")
     """How the UNet's attention is computed: torch's fused kernels (sdpa, which auto is), plain products with the whole
     matrix (eager), or those a head at a time (sliced: slow, little memory without gradients)."""
@@ -106,6 +106,11 @@ class MetricFlags(Settings):
     drop_text_encoder: bool = runtime(False)
     """Encode all prompts first, then free the text encoder's memory: in float16 0.25 GB of SD 1.5, 0.7 GB of SD 2.1."""
 
+    allow_download: bool = runtime(False)
+    """Fetch a hub model that is not on this machine; otherwise nothing touches the network."""
+
+
+class MetricFlags(Settings):
     """Which metrics score the edits, and with which models; edits are the same with any of them."""
 
     metrics: tuple[str, ...] = identity(())

@@ -62,3 +62,12 @@ def test_settings_are_frozen_strict_and_described():
 def test_every_flag_has_a_sentence(kind):
     bare = {n for n, field in kind.model_fields.items() if not field.description and n != "prior"}
     assert bare == set()
+
+
+def test_a_field_added_later_is_in_no_key_at_its_default():
+    class Grown(Settings):
+        lam: float = identity(0.4)
+        law: str = identity("uniform", added_later=True)
+
+    assert identity_values(Grown()) == {"lam": 0.4}
+    assert identity_values(Grown(law="annealed")) == {"lam": 0.4, "law": "annealed"}
