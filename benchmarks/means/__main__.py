@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         from benchmarks.means.measure import measure
         from benchmarks.means.tables import markdown, print_table, write_json
+        from benchmarks.speed.tables import write_markdown
 
         report = measure(options)
     except (ConfigError, PreflightError) as problem:
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_CONFIGURATION if isinstance(problem, ConfigError) else PREFLIGHT_FAILED
     print_table(report)
     if options.markdown:
-        options.markdown.write_text(markdown(report))
+        write_markdown(options.markdown, markdown(report))
     if options.json:
         write_json(options.json, report)
     return COMPLETE

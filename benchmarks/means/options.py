@@ -44,4 +44,4 @@ class Options:
     """Write all numbers here, with where they came from."""
 
     markdown: Path | None = None
-    """Write the table here."""
+    """Write the table here; between its results markers where the file has them, as `piva report --into` does."""

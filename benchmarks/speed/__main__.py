@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = tyro.cli(Options, prog="python -m benchmarks.speed", args=arguments, description=__doc__)
     try:
         from benchmarks.speed.measure import measure
-        from benchmarks.speed.tables import markdown, print_tables, write_json
+        from benchmarks.speed.tables import markdown, print_tables, write_json, write_markdown
 
         report = measure(options)
     except (ConfigError, PreflightError) as problem:
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_CONFIGURATION if isinstance(problem, ConfigError) else PREFLIGHT_FAILED
     print_tables(report)
     if options.markdown:
-        options.markdown.write_text(markdown(report))
+        write_markdown(options.markdown, markdown(report))
     if options.json:
         write_json(options.json, report)
     return COMPLETE

@@ -48,7 +48,7 @@ class Options:
     """Write all numbers here, with where they came from."""
 
     markdown: Path | None = None
-    """Write the tables here."""
+    """Write the tables here; between its results markers where the file has them, as `piva report --into` does."""
 
     @property
     def psi_training(self) -> int:

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from benchmarks.speed.contenders import OURS
 from benchmarks.speed.report import Line, Report, StepLine
 from benchmarks.speed.split import ONCE, SECTIONS
+from reports.documents import BEGIN, write_between_markers
 from reports.markdown import table
 
 
@@ -57,6 +58,14 @@ def markdown_of(grids: Sequence[Grid], notes: str) -> str:
     """The same in Markdown."""
     parts = ["\n".join([f"**{grid.title}**", "", *table(grid.head, grid.rows)]) for grid in grids]
     return "\n\n".join([*parts, notes]) + "\n"
+
+
+def write_markdown(path: Path, text: str) -> None:
+    """Write a file, or what stands between the results markers of one that has them."""
+    if path.is_file() and BEGIN in path.read_text():
+        write_between_markers(path, text)
+    else:
+        path.write_text(text)
 
 
 def made_by(made: Mapping[str, Any]) -> str:

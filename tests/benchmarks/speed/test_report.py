@@ -89,6 +89,7 @@ def test_the_command_prints_and_writes(options, tmp_path, capsys):
         "--methods", "dds", "piva", "--root", str(options.root), "--prior.model", options.prior.model,
         "--prior.device", "cpu", "--json", str(tmp_path / "speed.json"), "--markdown", str(tmp_path / "speed.md"),
     ]  # fmt: skip
+    (tmp_path / "speed.md").write_text("kept\n<!-- results: begin -->\nold\n<!-- results: end -->\nkept too\n")
     assert main(arguments) == 0
     captured = capsys.readouterr()
     assert "seconds per edit" in captured.out
@@ -102,7 +103,11 @@ def test_the_command_prints_and_writes(options, tmp_path, capsys):
         (5, 1, 3), (3, 1, 0)
     }  # fmt: skip
     assert all(sum(x["shares"].values()) == pytest.approx(1) for x in written["steps"])
-    assert "where the time goes" in (tmp_path / "speed.md").read_text()
+    text = (tmp_path / "speed.md").read_text()
+    assert "where the time goes" in text
+    assert text.startswith("kept\n<!-- results: begin -->")
+    assert text.endswith("<!-- results: end -->\nkept too\n")
+    assert "old" not in text
 
 
 def test_more_cases_than_there_are_is_a_bad_configuration(options, capsys):
