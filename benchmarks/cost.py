@@ -22,7 +22,7 @@ from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.plan import Plan
 from benchmarks.runner import to_eight_bits
 from piva.auxiliary.lora import StackedLoRA
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.stored import psi_key
 from piva.data.pie_bench import load_image
 from piva.editing import EditInput, edit_batch
@@ -143,7 +143,8 @@ def needs_of(method: Any) -> Needs:
     """What the method asks for: counted in an edit of two steps, and taken to go on as its second one does."""
     if method.name in IDENTITY_ROWS:
         return Needs()
-    prior, case, cache = _Counter(method.t_max + 1), EditInput("", torch.zeros(3, 1, 1), "source", "target"), RowCache()
+    prior, cache = _Counter(method.t_max + 1), RowCache()
+    case = EditInput("", torch.zeros(3, 1, 1), "source", "target", torch.zeros(1, 1, 1))
     first, again = (edit_batch(prior, method, [case], steps=steps, seed=0, cache=cache)[0] for steps in (2, 1))
     forward, backward = (int(first.history[f"rows_{way}"][-1]) for way in ("forward", "backward"))
     step, both = Rows(forward, backward), Rows(first.unet_rows - first.unet_rows_backward, first.unet_rows_backward)
@@ -199,5 +200,5 @@ class _Counter:
         weights = [parameter.sum() for segment in segments for parameter in segment.adapter.parameters()]
         return 0 * x + 0 * sum(weights)
 
-    def adapter(self, settings: LoRASettings, seed: int, case_ids: Iterable[str]) -> StackedLoRA:
+    def adapter(self, settings: AuxiliarySettings, seed: int, case_ids: Iterable[str]) -> StackedLoRA:
         return StackedLoRA(self._layers, settings, len(list(case_ids)), self.device)

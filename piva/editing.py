@@ -18,8 +18,10 @@ import torch
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.stored import trained_psi
 from piva.auxiliary.training import AuxiliaryTraining
+from piva.errors import ConfigError
 from piva.modules.image_editing import ImageEditing
 from piva.noise import DrawPlan
 from piva.priors import Adapter, Prior
@@ -36,6 +38,7 @@ class EditInput:
     image: Tensor  # [3,H,W] in [0,1], of the prior's image_size
     src: str
     tgt: str
+    depth: Tensor | None = None  # [1,H,W] inverse depth in [0,1], near = 1 (`piva.data.depth`); ControlNets read it
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,19 +84,21 @@ def edit_batch(
 
     Raises:
         ValueError: for an image that is not of the prior's size.
-        ConfigError: for a t range the prior does not have.
+        ConfigError: for a t range the prior does not have, or a case without the depth that the auxiliaries read.
     """
     check_range(method.t_min, method.t_max, len(prior.abar))
     for case in inputs:
         if tuple(case.image.shape) != (3, *prior.image_size):
             raise ValueError(f"case {case.case_id}: image is {tuple(case.image.shape)}, not {(3, *prior.image_size)}")
+    depth = _depth(method, inputs, prior)
     if not inputs:
         return []
     started = time.perf_counter()
     _reset_peak(prior.device)
-    sources = [hashlib.sha256(case.image.float().cpu().numpy().tobytes()).hexdigest() for case in inputs]
+    sources = [source_digest(case.image) for case in inputs]
     z_src = _source_latents(prior, inputs, sources, cache)
-    module, psi_rows = _module(prior, method, inputs, sources, z_src, seed, cache, psi_store)
+    plan = _plan(prior, method, inputs, z_src, steps, seed)
+    module, psi_rows = _module(prior, method, inputs, sources, plan, depth, cache, psi_store)
     if on_step is not None:
         module.on_step = _with_images(on_step, module, prior, image_every)
     if steps:
@@ -101,6 +106,32 @@ def edit_batch(
     images = prior.decode(module.representation().detach()).float().cpu()
     seconds = (time.perf_counter() - started) / len(inputs)
     return _outputs(inputs, module, psi_rows, images, seconds, _peak(prior.device))
+
+
+def source_digest(image: Tensor, depth: Tensor | None = None, aux: AuxiliarySettings | None = None) -> str:
+    """SHA-256 of an image [3,H,W], and of its depth [1,H,W] where auxiliaries of these settings read it."""
+    digest = hashlib.sha256(image.float().cpu().numpy().tobytes())
+    if aux is not None and aux.reads_depth and depth is not None:
+        digest.update(depth.float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _depth(method: Any, inputs: Sequence[EditInput], prior: Prior) -> Tensor | None:
+    """What the auxiliaries' ControlNets are shown, [B,1,H,W]; None where there are none."""
+    if not method.auxiliaries or method.aux.kind == "lora":
+        return None
+    size = (1, *prior.image_size)
+    if not method.aux.reads_depth:
+        return torch.zeros(len(inputs), *size, device=prior.device)
+    for case in inputs:
+        if case.depth is None:
+            raise ConfigError(
+                f"case {case.case_id} has no depth, which --method.aux.kind {method.aux.kind} reads: give it, or take "
+                "--method.aux.depth blank"
+            )
+        if tuple(case.depth.shape) != size:
+            raise ValueError(f"case {case.case_id}: depth is {tuple(case.depth.shape)}, not {size}")
+    return torch.stack([case.depth for case in inputs if case.depth is not None]).to(prior.device, torch.float32)
 
 
 def _source_latents(
@@ -119,31 +150,41 @@ def _source_latents(
     return torch.stack([known[0] for known in found if known is not None])
 
 
+def _plan(prior: Prior, method: Any, inputs: Sequence[EditInput], z_src: Tensor, steps: int, seed: int) -> DrawPlan:
+    """Where the draws of the run come from."""
+    case_ids, t_range = tuple(case.case_id for case in inputs), (method.t_min, method.t_max)
+    return DrawPlan(seed, case_ids, *t_range, prior.abar.cpu(), z_src, method.t_law, steps)
+
+
 def _module(
     prior: Prior,
     method: Any,
     inputs: Sequence[EditInput],
     sources: Sequence[str],
-    z_src: Tensor,
-    seed: int,
+    plan: DrawPlan,
+    depth: Tensor | None,
     cache: SourceRows | None,
     psi_store: Path | None,
 ) -> tuple[ImageEditing, list[int]]:
     """The loop with everything it needs: auxiliaries, engine, draws; and the rows a stored psi took each case now."""
-    case_ids, captions = [case.case_id for case in inputs], [(case.src, case.tgt) for case in inputs]
+    captions, z_src = [(case.src, case.tgt) for case in inputs], plan.like
     t_range = (method.t_min, method.t_max)
-    plan = DrawPlan(seed, tuple(case_ids), *t_range, prior.abar.cpu(), z_src)
     adapters: dict[str, Adapter] = {}
     training, psi_rows = None, [0] * len(inputs)
     if method.auxiliaries:
         stored = method.aux.psi == "stored" and "psi" in method.auxiliaries
         if stored:
-            adapters["psi"], psi_rows = trained_psi(prior, method.aux, captions, z_src, sources, t_range, psi_store)
-        adapters |= {n: prior.adapter(method.aux, seed, case_ids) for n in method.auxiliaries if n not in adapters}
+            shown = [source_digest(case.image, case.depth, method.aux) for case in inputs]
+            adapters["psi"], psi_rows = trained_psi(
+                prior, method.aux, captions, z_src, shown, t_range, psi_store, depth
+            )
+        adapters |= {
+            n: prior.adapter(method.aux, plan.seed, plan.case_ids) for n in method.auxiliaries if n not in adapters
+        }
         trainable = {n: adapter for n, adapter in adapters.items() if not (stored and n == "psi")}
         training = AuxiliaryTraining(method.aux, trainable, plan, half=prior.half)
-    keys = [(source, seed, case_id) for source, case_id in zip(sources, case_ids, strict=True)]
-    engine = ScoreEngine(prior, captions, adapters, training, cache, keys)
+    keys = [(source, plan.seed, case_id) for source, case_id in zip(sources, plan.case_ids, strict=True)]
+    engine = ScoreEngine(prior, captions, adapters, training, cache, keys, depth)
     module = ImageEditing(method, LatentImages(z_src), engine, plan, adapters, training)  # type: ignore[arg-type]
     return module, psi_rows
 

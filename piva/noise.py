@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from piva.schedule import t_range
+
 _KEY_VERSION = "piva-noise-2"
 
 
@@ -80,6 +82,8 @@ class DrawPlan:
     t_max: int  # included
     abars: Tensor  # [T] alphas_cumprod, on the CPU
     like: Tensor  # [B,C,H,W], for shape, dtype and device
+    t_law: str = "uniform"  # of the steps' own timesteps, see `piva.schedule.t_range`
+    steps: int = 1  # of the run; only laws other than uniform read it
 
     def normal(self, step: int, purpose: str) -> Tensor:
         """Further standard normal numbers [B,C,H,W], for a method: those of no `at`, whatever the purpose is called."""
@@ -90,9 +94,14 @@ class DrawPlan:
         return draw_batch(self.like.shape[1:], like=self.like, **key)
 
     def at(self, step: int, purpose: str = "") -> Draw:
-        """The draw of a step, or of something else (`purpose`) that is done in it."""
+        """The draw of a step, or of something else (`purpose`) that is done in it.
+
+        Only a step's own timestep follows the law: what trains an auxiliary by itself draws from the whole range.
+        """
+        law = "uniform" if purpose else self.t_law
+        low, high = t_range(law, self.t_min, self.t_max, step, self.steps)
         keys = [{"seed": self.seed, "case_id": i, "step": step, "purpose": purpose + "t"} for i in self.case_ids]
-        timesteps = tuple(uniform_t(self.t_min, self.t_max, **key) for key in keys)  # type: ignore[arg-type]
+        timesteps = tuple(uniform_t(low, high, **key) for key in keys)  # type: ignore[arg-type]
         t = torch.tensor(timesteps)
         abar = self.abars[t].view(-1, 1, 1, 1)
         device = self.like.device

@@ -45,7 +45,7 @@ class Training(Protocol):
 
 
 class SourceRows(Protocol):
-    """Where source latents and outputs [C,H,W] of source rows are kept: a `RowCache`, or a `piva.row_store.RowStore`."""
+    """Where source latents and outputs [C,H,W] of source rows are kept: `RowCache`, or `piva.row_store.RowStore`."""
 
     def get(self, key: Hashable) -> tuple[Tensor, ...] | None: ...
     def put(self, key: Hashable, tensors: tuple[Tensor, ...]) -> None: ...
@@ -68,6 +68,8 @@ class ScoreEngine:
         cache: where source rows are kept, and looked for.
         sources: what a case's noised source depends on beside step and timestep: its image and (seed, case id), say;
             needed with a cache.
+        depth: [B,1,H,W] scaled inverse depth of every case, near = 1, for auxiliaries that read it. In 2D the current
+            picture keeps the source's.
     """
 
     def __init__(
@@ -78,9 +80,10 @@ class ScoreEngine:
         training: Training | None = None,
         cache: SourceRows | None = None,
         sources: Sequence[Hashable] = (),
+        depth: Tensor | None = None,
     ):
         self.prior, self.captions, self.adapters = prior, list(captions), dict(adapters or {})
-        self.training, self.cache, self.sources = training, cache, list(sources)
+        self.training, self.cache, self.sources, self.depth = training, cache, list(sources), depth
         self.rows_forward = [0] * len(self.captions)  # rows run so far for each case, without gradient
         self.rows_backward = [0] * len(self.captions)  # and with
         self.rows_cached = [0] * len(self.captions)  # and those the cache had
@@ -108,7 +111,8 @@ class ScoreEngine:
         x = torch.cat([r.x if len(m) == n else r.x[list(m)] for r, m in zip(rows, members, strict=True)])
         times = torch.cat([t if len(m) == n else t[list(m)] for m in members])
         starts = [sum(len(m) for m in members[:i]) for i in range(len(rows))]
-        segments = [Segment(self.adapters[r.auxiliary], s) for r, s in zip(rows, starts, strict=True) if r.auxiliary]
+        auxiliary = [(self.adapters[r.auxiliary], s) for r, s in zip(rows, starts, strict=True) if r.auxiliary]
+        segments = [Segment(adapter, start, self.depth) for adapter, start in auxiliary]
         counts = self.rows_backward if torch.is_grad_enabled() else self.rows_forward
         for case in (case for m in members for case in m):
             counts[case] += 1

@@ -99,3 +99,19 @@ def test_a_plan_draws_each_case_from_its_own_key():
     other = noise.DrawPlan(0, ("b",), 50, 948, abars, torch.zeros(1, 4, 8, 8)).at(7, "aux-0/")
     assert other.timesteps != alone.timesteps
     assert not torch.equal(other.eps, alone.eps)
+
+
+def test_a_law_moves_the_steps_own_timesteps_and_nothing_else():
+    """The noise, and what an auxiliary's own passes draw, is what it is under every law."""
+    case, abars, like = ("b",), torch.linspace(0.99, 0.01, 1000), torch.zeros(1, 4, 8, 8)
+    uniform, annealed, decreasing = (
+        noise.DrawPlan(0, case, 50, 948, abars, like, law, 100) for law in ("uniform", "annealed", "decreasing")
+    )
+    assert [decreasing.at(step).timesteps[0] for step in (0, 50, 99)] == [948, 494, 50]
+    late = [annealed.at(step).timesteps[0] for step in range(90, 100)]
+    assert max(late) <= 948 - 90 / 99 * 449 + 1
+    assert max(uniform.at(step).timesteps[0] for step in range(90, 100)) > 600
+    for plan in (annealed, decreasing):
+        assert torch.equal(plan.at(99).eps, uniform.at(99).eps)
+        assert plan.at(99, "aux-0/").timesteps == uniform.at(99, "aux-0/").timesteps
+        assert plan.at(99).abar.item() == abars[plan.at(99).timesteps[0]].item()

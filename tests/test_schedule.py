@@ -5,7 +5,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from piva.errors import ConfigError
-from piva.schedule import alphas_cumprod, check_range, weight
+from piva.schedule import alphas_cumprod, check_range, t_range, weight
 
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 
@@ -37,3 +37,16 @@ def test_ranges():
         check_range(50, 1000, 1000)
     with pytest.raises(ConfigError, match=r"--method\.t-min 9"):
         check_range(9, 8, 1000)
+
+
+@pytest.mark.parametrize(
+    ("law", "expected"),
+    [
+        ("uniform", [(50, 950)] * 5),
+        ("annealed", [(50, 950), (50, 838), (50, 725), (50, 612), (50, 500)]),
+        ("decreasing", [(950, 950), (725, 725), (500, 500), (275, 275), (50, 50)]),
+    ],
+)
+def test_ranges_of_the_t_laws(law, expected):
+    assert [t_range(law, 50, 950, step, 5) for step in range(5)] == expected
+    assert t_range(law, 50, 950, 0, 1) == expected[0]

@@ -27,7 +27,7 @@ from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from torch import Tensor, nn
 
 from piva.auxiliary.lora import StackedLoRA, adapted_layers
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.editing import EditInput
 from piva.errors import ConfigError
 from piva.noise import Draw, DrawPlan
@@ -65,20 +65,21 @@ def edit(
     Raises:
         ConfigError: psi is stored; public code trains it alongside.
     """
-    return _Edit(prior, method, case, seed, careful).run(steps)
+    return _Edit(prior, method, case, steps, seed, careful).run()
 
 
 class _Edit:
     """One edit under way."""
 
-    def __init__(self, prior: StableDiffusionPrior, method: Any, case: EditInput, seed: int, careful: bool):
-        self.prior, self.method, self.careful = prior, method, careful
+    def __init__(self, prior: StableDiffusionPrior, method: Any, case: EditInput, steps: int, seed: int, careful: bool):
+        self.prior, self.method, self.steps, self.careful = prior, method, steps, careful
         self.rows_scored = self.rows_trained = 0
         self.text = {"src": _embed(prior, case.src), "tgt": _embed(prior, case.tgt), "": _embed(prior, "")}
         self.z_src = prior.encode(case.image[None])  # [1,C,h,w]
         self.theta = self.z_src.clone().requires_grad_()
         self.sgd = torch.optim.SGD([self.theta], lr=method.step_size)
-        self.plan = DrawPlan(seed, (case.case_id,), method.t_min, method.t_max, prior.abar.cpu(), self.z_src)
+        t_range = (method.t_min, method.t_max)
+        self.plan = DrawPlan(seed, (case.case_id,), *t_range, prior.abar.cpu(), self.z_src, method.t_law, steps)
         self.auxiliaries: dict[str, _Auxiliary] = {}
         if method.auxiliaries:
             if method.aux.psi == "stored":
@@ -86,11 +87,11 @@ class _Edit:
             start = _lora_start(prior, method.aux, seed, case.case_id)
             self.auxiliaries = {name: _Auxiliary(prior.unet, method.aux, start) for name in method.auxiliaries}
 
-    def run(self, steps: int) -> LiteralOutput:
+    def run(self) -> LiteralOutput:
         if self.auxiliaries:
             for k in range(self.method.aux.warmup_steps):
                 self._train(self.z_src, self.plan.at(k, "warm-up/"))
-        for index in range(steps):
+        for index in range(self.steps):
             self._step(index)
         image = self.prior.decode(self.theta.detach())[0].float().cpu()
         return LiteralOutput(image, self.rows_scored, self.rows_trained)
@@ -116,11 +117,13 @@ class _Edit:
         x_t = add_noise(self.theta, draw.eps, draw.abar)
         x_t_src = add_noise(self.z_src, draw.eps, draw.abar)
         x_src_branch = x_t if getattr(self.method, "source_branch", "source") == "current" else x_t_src
+        s_src = getattr(self.method, "guidance_src", None)
+        tgt = (x_t, "tgt", self.method.guidance)
+        src = (x_src_branch, "src", self.method.guidance if s_src is None else s_src)
         if self.careful:
-            e_tgt, e_src = self._guided([(x_t, "tgt"), (x_src_branch, "src")], draw)
+            e_tgt, e_src = self._guided([tgt, src], draw)
         else:
-            (e_tgt,) = self._guided([(x_t, "tgt")], draw)
-            (e_src,) = self._guided([(x_src_branch, "src")], draw)
+            (e_tgt,), (e_src,) = self._guided([tgt], draw), self._guided([src], draw)
         direction = dds_direction(e_tgt, e_src)
         if self.auxiliaries:
             x_psi = x_t if self.method.psi_at == "current" else x_t_src
@@ -128,14 +131,14 @@ class _Edit:
             direction = direction + identity_direction(eps_psi, eps_phi, self.method.lam)
         return weight(draw.abar, self.method.weighting) * direction
 
-    def _guided(self, branches: list[tuple[Tensor, str]], draw: Draw) -> list[Tensor]:
-        """e(x, c) = u + s (c - u) of each branch [1,C,h,w], all in one call."""
-        x = torch.cat([x for x, _ in branches for _ in ("u", "c")])  # [2n,C,h,w]
-        text = torch.cat([self.text[caption] for _, prompt in branches for caption in ("", prompt)])  # [2n,L,D]
+    def _guided(self, branches: list[tuple[Tensor, str, float]], draw: Draw) -> list[Tensor]:
+        """e(x, c) = u + s (c - u) of each branch (x, c, s): [1,C,h,w], all in one call."""
+        x = torch.cat([x for x, _, _ in branches for _ in ("u", "c")])  # [2n,C,h,w]
+        text = torch.cat([self.text[caption] for _, prompt, _ in branches for caption in ("", prompt)])  # [2n,L,D]
         self.rows_scored += len(x)
         eps = eps_hat(self._call(self.prior.unet, x, draw.t, text), x, draw.abar, self.prior.prediction)
-        pairs = eps.chunk(len(branches))
-        return [cfg_guided(pair[:1], pair[1:], self.method.guidance) for pair in pairs]
+        pairs = zip(eps.chunk(len(branches)), branches, strict=True)
+        return [cfg_guided(pair[:1], pair[1:], s) for pair, (_, _, s) in pairs]
 
     def _auxiliary(self, name: str, x: Tensor, caption: str, draw: Draw) -> Tensor:
         """eps_psi or eps_phi(x, c), without guidance, in a call of its own: [1,C,h,w]."""
@@ -163,7 +166,7 @@ class _Edit:
 class _Auxiliary:
     """A whole copy of the UNet with peft's LoRA, and AdamW over its A and B."""
 
-    def __init__(self, unet: nn.Module, settings: LoRASettings, start: dict[str, Tensor]):
+    def __init__(self, unet: nn.Module, settings: AuxiliarySettings, start: dict[str, Tensor]):
         config = LoraConfig(
             r=settings.rank, lora_alpha=settings.alpha, target_modules=list(settings.target_modules), lora_dropout=0.0
         )
@@ -173,7 +176,7 @@ class _Auxiliary:
         self.adamw = torch.optim.AdamW(trainable, lr=settings.lr, weight_decay=settings.weight_decay)
 
 
-def _lora_start(prior: StableDiffusionPrior, settings: LoRASettings, seed: int, case_id: str) -> dict[str, Tensor]:
+def _lora_start(prior: StableDiffusionPrior, settings: AuxiliarySettings, seed: int, case_id: str) -> dict[str, Tensor]:
     """The A and B, under peft's names, that psi and phi of this case start from."""
     stack = StackedLoRA(adapted_layers(prior.unet, settings.target_modules), settings, 1, prior.device)
     stack.initialise(seed, [case_id])

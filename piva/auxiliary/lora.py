@@ -1,4 +1,4 @@
-"""Stacked LoRA: psi or phi of every case of a batch, on one shared UNet, in one batched product per layer.
+"""Stacked LoRA: psi or phi of every case of a batch, on one shared network, in one batched product per layer.
 
 A linear layer's output gains (alpha / rank) B A x. peft keeps one A and B per adapter and loops over adapters in every
 layer; here those of all cases are stacked, A [N,r,in] and B [N,out,r], row i of a call uses case i's, and the gain is
@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from piva import noise
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.errors import ConfigError
 
 _WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -27,7 +27,9 @@ _WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
 class StackedLoRA(nn.Module):
     """A [N,r,in] and B [N,out,r] for every adapted linear layer; float32 whatever the UNet's dtype."""
 
-    def __init__(self, layers: Mapping[str, nn.Linear], settings: LoRASettings, n_cases: int, device: torch.device):
+    def __init__(
+        self, layers: Mapping[str, nn.Linear], settings: AuxiliarySettings, n_cases: int, device: torch.device
+    ):
         super().__init__()
         self.settings, self.n_cases = settings, n_cases
         self.index = {name: i for i, name in enumerate(layers)}
@@ -65,8 +67,16 @@ class StackedLoRA(nn.Module):
             self.a[i][case] = weights[f"base_model.model.{name}.lora_A.weight"].to(self.a[i])
             self.b[i][case] = weights[f"base_model.model.{name}.lora_B.weight"].to(self.b[i])
 
+    def save(self, folder: Path, weights: Mapping[str, Tensor]) -> None:
+        """Write one case's weights as a peft adapter folder."""
+        save(folder, self.settings, weights)
 
-def save(folder: Path, settings: LoRASettings, weights: Mapping[str, Tensor]) -> None:
+    def read(self, folder: Path) -> dict[str, Tensor]:
+        """One case's weights from a peft adapter folder."""
+        return load(folder, self.settings)
+
+
+def save(folder: Path, settings: AuxiliarySettings, weights: Mapping[str, Tensor]) -> None:
     """Write one case's weights as a peft adapter folder, alpha with them: `peft.PeftModel.from_pretrained` reads it."""
     from peft import LoraConfig  # a second to import, and only this needs it
 
@@ -77,7 +87,7 @@ def save(folder: Path, settings: LoRASettings, weights: Mapping[str, Tensor]) ->
     save_file(dict(weights), folder / _WEIGHTS, metadata={"format": "pt"})
 
 
-def load(folder: Path, settings: LoRASettings) -> dict[str, Tensor]:
+def load(folder: Path, settings: AuxiliarySettings) -> dict[str, Tensor]:
     """One case's weights from a peft adapter folder.
 
     Raises:
@@ -90,24 +100,24 @@ def load(folder: Path, settings: LoRASettings) -> dict[str, Tensor]:
     return load_file(folder / _WEIGHTS)
 
 
-def adapted_layers(unet: nn.Module, target_modules: Sequence[str]) -> dict[str, nn.Linear]:
-    """The UNet's linear layers whose name is, or ends in a dot and, one of `target_modules` (peft's rule).
+def adapted_layers(network: nn.Module, target_modules: Sequence[str]) -> dict[str, nn.Linear]:
+    """The network's linear layers whose name is, or ends in a dot and, one of `target_modules` (peft's rule).
 
     Raises:
         ConfigError: for a name that no layer has, or that belongs to another kind of layer.
     """
     layers: dict[str, nn.Linear] = {}
     for target in target_modules:
-        named = {n: m for n, m in unet.named_modules() if n == target or n.endswith("." + target)}
+        named = {n: m for n, m in network.named_modules() if n == target or n.endswith("." + target)}
         if not named or not all(isinstance(m, nn.Linear) for m in named.values()):
-            reason = "names no layer of the UNet" if not named else "is not a linear layer"
+            reason = "names no layer of the network" if not named else "is not a linear layer"
             raise ConfigError(f"--method.aux.target-modules: {target!r} {reason}")
         layers.update(named)  # type: ignore[arg-type]
-    return {name: module for name, module in unet.named_modules() if name in layers}  # type: ignore[misc]
+    return {name: module for name, module in network.named_modules() if name in layers}  # type: ignore[misc]
 
 
 class LoRASites:
-    """The linear layers of one UNet where adapters act, and the adapters the call under way sends its rows through."""
+    """The linear layers of one network where adapters act, and the adapters of the call under way."""
 
     def __init__(self, layers: Mapping[str, nn.Linear]):
         self.layers = dict(layers)

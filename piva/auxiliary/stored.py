@@ -1,7 +1,8 @@
 """Stored psi: it depends on the source alone, so it is trained once per image and prompt, before any edit, and kept.
 
 Every lambda, step count and seed of a sweep then uses the same weights. What it depends on is its key: the prior, the
-source image, the prompt, the recipe. The key takes the place of seed and case in the draws.
+source image (and its depth, where psi reads that), the prompt, the recipe. The key takes the place of seed and case in
+the draws.
 """
 
 from __future__ import annotations
@@ -17,33 +18,40 @@ from tempfile import mkdtemp
 import torch
 from torch import Tensor
 
-from piva.auxiliary import lora
-from piva.auxiliary.lora import StackedLoRA
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary import controlnet
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.training import AuxiliaryTraining
 from piva.noise import DrawPlan
-from piva.priors import Prior
+from piva.priors import Adapter, Prior
 from piva.scores import ScoreEngine
 
 _RECIPE_VERSION = 2
 
 
-def psi_key(prior: Prior, source: str, src: str, settings: LoRASettings, t_range: tuple[int, int]) -> str:
-    """24 hexadecimal digits of everything that psi of one case depends on; `source` is the digest of its image."""
+def psi_key(prior: Prior, source: str, src: str, settings: AuxiliarySettings, t_range: tuple[int, int]) -> str:
+    """24 hexadecimal digits of everything that psi of one case depends on.
+
+    Args:
+        source: digest of its image, and of its depth where psi reads that.
+    """
     recipe = settings.model_dump(include={"rank", "alpha", "lr", "weight_decay", "psi_steps", "target_modules"})
+    if settings.kind != "lora":
+        given = settings.controlnet and controlnet.fingerprint(settings.controlnet)
+        recipe |= {"kind": settings.kind, "controlnet": given, "depth": settings.depth}
     facts = [_RECIPE_VERSION, prior.fingerprint, source, src, recipe, t_range]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def trained_psi(
     prior: Prior,
-    settings: LoRASettings,
+    settings: AuxiliarySettings,
     captions: Sequence[tuple[str, str]],
     z_src: Tensor,
     sources: Sequence[str],
     t_range: tuple[int, int],
     store: Path | None,
-) -> tuple[StackedLoRA, list[int]]:
+    depth: Tensor | None = None,
+) -> tuple[Adapter, list[int]]:
     """psi of every case, from `store` or trained now (and put there), and the UNet rows with backward it took now.
 
     Args:
@@ -51,21 +59,23 @@ def trained_psi(
         z_src: [B,C,h,w] source latents.
         sources: digests of the source images: latents differ in their last bits with the batch they are encoded in.
         t_range: smallest and largest timestep trained on.
-        store: folder of finished psi, one peft adapter folder per key; None keeps nothing.
+        store: folder of finished psi, one folder per key in peft's or diffusers' form; None keeps nothing.
+        depth: [B,1,H,W], for a psi that reads it.
     """
     keys = [psi_key(prior, source, src, settings, t_range) for source, (src, _) in zip(sources, captions, strict=True)]
-    known = {key: lora.load(store / key, settings) for key in set(keys) if store and (store / key).is_dir()}
+    psi = prior.adapter(settings, 0, keys)
+    known = {key: psi.read(store / key) for key in set(keys) if store and (store / key).is_dir()}
     rows = [0] * len(keys)
     missing = [i for i, key in enumerate(keys) if key not in known and keys.index(key) == i]
     if missing:
         new_keys = [keys[i] for i in missing]
-        trained, new_rows = _train(prior, settings, [captions[i] for i in missing], z_src[missing], t_range, new_keys)
+        shown = depth[missing] if depth is not None else None
+        new_captions = [captions[i] for i in missing]
+        trained, new_rows = _train(prior, settings, new_captions, z_src[missing], t_range, new_keys, shown)
         for n, (case, key) in enumerate(zip(missing, new_keys, strict=True)):
             known[key], rows[case] = trained.weights(n), new_rows[n]
             if store is not None:
-                _keep(store / key, settings, known[key])
-    psi = prior.adapter(settings, 0, keys)
-    assert isinstance(psi, StackedLoRA)
+                _keep(store / key, psi, known[key])
     for case, key in enumerate(keys):
         psi.set_weights(case, known[key])
     return psi.requires_grad_(False), rows
@@ -73,30 +83,30 @@ def trained_psi(
 
 def _train(
     prior: Prior,
-    settings: LoRASettings,
+    settings: AuxiliarySettings,
     captions: Sequence[tuple[str, str]],
     z_src: Tensor,
     t_range: tuple[int, int],
     keys: Sequence[str],
-) -> tuple[StackedLoRA, list[int]]:
+    depth: Tensor | None,
+) -> tuple[Adapter, list[int]]:
     """psi after psi_steps steps of the diffusion loss on the source latents, one fresh draw a step; and rows taken."""
     psi = prior.adapter(settings, 0, keys)
-    assert isinstance(psi, StackedLoRA)
     plan = DrawPlan(0, tuple(keys), *t_range, prior.abar.cpu(), z_src)
     training = AuxiliaryTraining(settings, {"psi": psi}, plan, half=prior.half)
-    engine = ScoreEngine(prior, captions, {"psi": psi})
+    engine = ScoreEngine(prior, captions, {"psi": psi}, depth=depth)
     with torch.enable_grad():
         for step in range(settings.psi_steps):
             training.fresh_pass(engine, z_src, z_src, step, "psi/")
     return psi, engine.rows_backward
 
 
-def _keep(folder: Path, settings: LoRASettings, weights: dict[str, Tensor]) -> None:
-    """Write an adapter folder so that it is there whole or not at all, whoever else writes it."""
+def _keep(folder: Path, psi: Adapter, weights: dict[str, Tensor]) -> None:
+    """Write one case's folder so that it is there whole or not at all, whoever else writes it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        lora.save(draft, settings, weights)
+        psi.save(draft, weights)
         os.rename(draft, folder)
     except OSError:
         if not folder.is_dir():  # else another process was first, and its weights are the same

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.noise import Draw, DrawPlan
 from piva.objectives import add_noise, training_target
 from piva.priors import Adapter
@@ -35,7 +35,9 @@ class AuxiliaryTraining:
             case and halve the scale of all.)
     """
 
-    def __init__(self, settings: LoRASettings, adapters: Mapping[str, Adapter], plan: DrawPlan, half: bool = False):
+    def __init__(
+        self, settings: AuxiliarySettings, adapters: Mapping[str, Adapter], plan: DrawPlan, half: bool = False
+    ):
         self.settings, self.plan = settings, plan
         self.names = [name for name in adapters if settings.lr > 0]
         self.losses: dict[str, Tensor] = {}  # [B], of the latest pass

@@ -27,6 +27,11 @@ class MethodSettings(Settings):
     weighting: Literal["constant", "one_minus_abar"] = identity("constant")
     """w(t): constant (DDS), or one_minus_abar (DreamFusion)."""
 
+    t_law: Literal["uniform", "annealed", "decreasing"] = identity("uniform", added_later=True)
+    """The t of a step. uniform: drawn from the whole range (DDS). annealed: drawn too, below an upper end that falls
+    from t_max to the middle of the range over the run (ProlificDreamer): layout early, detail late, and what large t
+    got wrong late in the run stays. decreasing: from t_max down to t_min, evenly: no noise from t, each t seen once."""
+
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> MethodSettings:
         if self.t_min > self.t_max:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.config import identity
 from piva.methods.common import MethodSettings
 from piva.objectives import dds_direction, identity_direction
@@ -29,13 +29,19 @@ class Piva(MethodSettings):
     lam: float = identity(0.4, ge=0)
     """Identity weight lambda: 0 is DDS, more keeps more of the source (paper: 0.4 in 2D and on Noe, 0.2 on IN2N)."""
 
+    guidance_src: float | None = identity(None, ge=0, added_later=True)
+    """Guidance of the source branch; None: as `guidance`. Below it, what the source prompt says is held back less, so
+    the edit is stronger and a smaller part of the guidance's own bias cancels."""
+
     psi_at: Literal["current", "source"] = identity("current")
-    """Where psi is scored: the noised current latent (our reading of the paper's final gradient) or the source's."""
+    """Where psi is scored: at the noised current latent (our reading of the paper's final gradient), so that its pull
+    back to the source grows with the edit, or at the source's, where a psi that trains alongside costs no row more."""
 
     source_branch: Literal["source", "current"] = identity("source")
-    """Where the source branch is scored: at x^_t (DDS), or x_t (paper's eq. 9), where unconditional rows cancel."""
+    """Where the source branch is scored: at x^_t (DDS), or x_t (paper's eq. 9), where, at equal guidance, unconditional
+    rows cancel: half the prior's rows, but z - z^ is no longer seen, so that lam = 0 is not DDS."""
 
-    aux: LoRASettings = identity(default_factory=LoRASettings)
+    aux: AuxiliarySettings = identity(default_factory=AuxiliarySettings)
     """The auxiliary models psi and phi."""
 
     @property
@@ -45,16 +51,19 @@ class Piva(MethodSettings):
 
     def direction(self, step: Step, ask: Ask) -> Tensor:
         """w times the bracket above, [B,C,H,W]."""
-        if self.source_branch == "source":
-            asked = {"tgt": guided(step.x_t, TARGET, self.guidance), "src": guided(step.x_t_src, SOURCE, self.guidance)}
-        else:
+        s_src = self.guidance if self.guidance_src is None else self.guidance_src
+        cancels = self.source_branch == "current" and s_src == self.guidance
+        if cancels:
             asked = {"tgt": conditional(step.x_t, TARGET), "src": conditional(step.x_t, SOURCE)}
+        else:
+            src_x = step.x_t_src if self.source_branch == "source" else step.x_t
+            asked = {"tgt": guided(step.x_t, TARGET, self.guidance), "src": guided(src_x, SOURCE, s_src)}
         if self.lam:
             psi_x = step.x_t if self.psi_at == "current" else step.x_t_src
             asked |= {"psi": source_aux(psi_x, SOURCE), "phi": target_aux(step.x_t, TARGET)}
         e = ask(**asked)
         direction = dds_direction(e.tgt, e.src)
-        if self.source_branch == "current":  # [u + s (c_tgt - u)] - [u + s (c_src - u)] = s (c_tgt - c_src)
+        if cancels:  # [u + s (c_tgt - u)] - [u + s (c_src - u)] = s (c_tgt - c_src)
             direction = self.guidance * direction
         if self.lam:
             gap = identity_direction(e.psi, e.phi, self.lam)

@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from torch import Tensor, nn
+    from typing_extensions import Self
 
-    from piva.auxiliary.settings import LoRASettings
+    from piva.auxiliary.settings import AuxiliarySettings
 
 
 class Adapter(Protocol):
     """Auxiliary models of N cases on one shared prior: parameters [N, ...], one model per case."""
 
+    settings: AuxiliarySettings
     n_cases: int
 
     def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self: ...
+
+    def weights(self, case: int) -> dict[str, Tensor]:
+        """One case's parameters, on the CPU."""
+        ...
+
+    def set_weights(self, case: int, weights: Mapping[str, Tensor]) -> None:
+        """Take one case's parameters, as `weights` gives them."""
+        ...
+
+    def save(self, folder: Path, weights: Mapping[str, Tensor]) -> None:
+        """Write one case's parameters as the library does whose models these are."""
+        ...
+
+    def read(self, folder: Path) -> dict[str, Tensor]:
+        """One case's parameters from such a folder."""
+        ...
 
 
 class Segment(NamedTuple):
@@ -25,6 +47,7 @@ class Segment(NamedTuple):
 
     adapter: Adapter
     start: int
+    depth: Tensor | None = None  # [N,1,H,W] scaled inverse depth, which a ControlNet reads
 
 
 class Prior(Protocol):
@@ -59,6 +82,6 @@ class Prior(Protocol):
         """
         ...
 
-    def adapter(self, settings: LoRASettings, seed: int, case_ids: Sequence[str]) -> Adapter:
+    def adapter(self, settings: AuxiliarySettings, seed: int, case_ids: Sequence[str]) -> Adapter:
         """A new adapter for these cases that changes nothing yet; its random start is keyed by (seed, case)."""
         ...

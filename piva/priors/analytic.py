@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.objectives import training_target, x0_hat
 from piva.priors import Segment
 
@@ -95,12 +95,12 @@ class AnalyticPrior:
         end = segments[0].start if segments else len(x)
         numbers = embedding[:end].flatten().long().tolist()
         eps = [self.mixtures[k].eps(x[i : i + 1], abar[i : i + 1]) for i, k in enumerate(numbers)]
-        for adapter, start in segments:
+        for adapter, start, _ in segments:
             rows = slice(start, start + adapter.n_cases)
             eps.append(adapter.eps(x[rows], abar[rows]))  # type: ignore[attr-defined]
         out = torch.cat(eps)
         return training_target(x0_hat(out, x, abar), out, abar, self.prediction)
 
-    def adapter(self, settings: LoRASettings, seed: int, case_ids: Sequence[str]) -> GaussianAuxiliary:
+    def adapter(self, settings: AuxiliarySettings, seed: int, case_ids: Sequence[str]) -> GaussianAuxiliary:
         """A Gaussian for each case."""
         return GaussianAuxiliary(len(case_ids), self.auxiliary_start)

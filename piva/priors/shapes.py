@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from piva.auxiliary.lora import LoRASites, StackedLoRA
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.controlnet import StackedControlNet, blueprint
+from piva.auxiliary.kinds import Auxiliaries
+from piva.auxiliary.lora import StackedLoRA
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.priors.stable_diffusion import StableDiffusionPrior
 
 
@@ -94,16 +96,34 @@ class WeightlessPrior(StableDiffusionPrior):
         self.prediction = "epsilon"
         self._take_size(image_size)
         self._embeddings = OrderedDict()
-        self._sites: dict[tuple[str, ...], LoRASites] = {}
+        self.auxiliaries = _WeightlessAuxiliaries(self.unet, shape.scale, self.device)
 
     def embed(self, prompts: Sequence[str]) -> Tensor:
         """Room for the embeddings [B,L,D]."""
         config = self.text_encoder.config
         return torch.empty(len(prompts), config.max_position_embeddings, config.hidden_size, dtype=self.dtype)
 
-    def adapter(self, settings: LoRASettings, seed: int, case_ids: Sequence[str]) -> StackedLoRA:
-        """LoRA for these cases, without its start."""
-        return self._stack(settings, len(case_ids))
+    def adapter(
+        self, settings: AuxiliarySettings, seed: int, case_ids: Sequence[str]
+    ) -> StackedLoRA | StackedControlNet:
+        """Room for auxiliaries of these cases, without their start."""
+        return self.auxiliaries.room(settings, len(case_ids))
+
+
+class _WeightlessAuxiliaries(Auxiliaries):
+    """Auxiliaries whose ControlNets, whatever their name, have the shape of one made from the UNet."""
+
+    def net(self, name: str | None) -> ControlNetModel:
+        """A ControlNet without numbers."""
+        if name not in self._nets:
+            self._nets[name] = blueprint(self.unet, self.scale)
+        return self._nets[name]
+
+    def frozen(self, name: str) -> ControlNetModel:
+        """The same, with room for them."""
+        if name not in self._frozen:
+            self._frozen[name] = _weightless(blueprint(self.unet, self.scale), self.unet.dtype)
+        return self._frozen[name]
 
 
 def _weightless(module: Any, dtype: torch.dtype) -> Any:

@@ -14,8 +14,10 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from torch import Tensor
 
-from piva.auxiliary.lora import LoRASites, StackedLoRA, adapted_layers
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.controlnet import StackedControlNet
+from piva.auxiliary.kinds import Auxiliaries
+from piva.auxiliary.lora import StackedLoRA
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.config import PriorConfig
 from piva.errors import ConfigError, PreflightError
 from piva.objectives import PREDICTIONS
@@ -79,7 +81,6 @@ class StableDiffusionPrior:
         self.abar = alphas_cumprod(scheduler)
         self._take_size(image_size)
         self._embeddings: OrderedDict[str, Tensor] = OrderedDict()
-        self._sites: dict[tuple[str, ...], LoRASites] = {}
 
     def _take_size(self, image_size: tuple[int, int] | None) -> None:
         """Image and latent size: those asked for, or those the model was trained for."""
@@ -205,29 +206,19 @@ class StableDiffusionPrior:
     def predict(self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = ()) -> Tensor:
         """The UNet's output [R,C,h,w], float32; the last rows go through the adapters of the segments."""
         x, t = x.to(self.device, self.dtype), t.to(self.device)
-        if not segments:
-            return self.unet(x, t, embedding, return_dict=False)[0].float()
-        stacks = [segment.adapter for segment in segments]
-        assert isinstance(stacks[0], StackedLoRA)
-        sites = self._sites[stacks[0].settings.target_modules]
-        sites.stacks, sites.start = stacks, segments[0].start  # type: ignore[assignment]
-        try:
-            return self.unet(x, t, embedding, return_dict=False)[0].float()
-        finally:
-            sites.stacks = []
+        with self.auxiliaries.at_work(segments, x, t, embedding) as residuals:
+            return self.unet(x, t, embedding, return_dict=False, **residuals)[0].float()
 
-    def adapter(self, settings: LoRASettings, seed: int, case_ids: Sequence[str]) -> StackedLoRA:
-        """New LoRA for these cases, which change nothing yet."""
-        stack = self._stack(settings, len(case_ids))
-        stack.initialise(seed, case_ids)
-        return stack
+    @cached_property
+    def auxiliaries(self) -> Auxiliaries:
+        """What psi and phi share."""
+        return Auxiliaries(self.unet, 2 ** (len(self.vae.config.block_out_channels) - 1), self.device)
 
-    def _stack(self, settings: LoRASettings, n_cases: int) -> StackedLoRA:
-        """LoRA of zeros, on the layers that the settings name."""
-        targets = settings.target_modules
-        if targets not in self._sites:
-            self._sites[targets] = LoRASites(adapted_layers(self.unet, targets))
-        return StackedLoRA(self._sites[targets].layers, settings, n_cases, self.device)
+    def adapter(
+        self, settings: AuxiliarySettings, seed: int, case_ids: Sequence[str]
+    ) -> StackedLoRA | StackedControlNet:
+        """New auxiliaries for these cases; unless they start from a given ControlNet, they change nothing yet."""
+        return self.auxiliaries.adapter(settings, seed, case_ids)
 
 
 def _set_attention(unet: UNet2DConditionModel, attention: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from analytic_world import gaussian_prior, make_step
 
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.training import AuxiliaryTraining
 from piva.noise import DrawPlan
 from piva.scores import ScoreEngine
@@ -21,7 +21,7 @@ def pieces(settings, prior, case_ids=("a", "b"), names=("psi", "phi"), half=Fals
 
 def test_the_fused_pass_scores_and_trains_at_once():
     """Its outputs are those before the update, its gradient that of the mean squared error at the step's t and eps."""
-    step, adapters, training, engine = pieces(LoRASettings(), gaussian_prior(0.0))
+    step, adapters, training, engine = pieces(AuxiliarySettings(), gaussian_prior(0.0))
     (psi, psi_out), (phi, phi_out) = training.score(engine, step)
     assert psi.x is step.x_t_src
     assert phi.x is step.x_t
@@ -38,7 +38,7 @@ def test_the_fused_pass_scores_and_trains_at_once():
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_training_finds_the_latents_they_model(prediction):
     step, adapters, training, engine = pieces(
-        LoRASettings(lr=0.05, phi="fresh"), gaussian_prior(0.0, prediction=prediction)
+        AuxiliarySettings(lr=0.05, phi="fresh"), gaussian_prior(0.0, prediction=prediction)
     )
     for k in range(300):
         training.fresh_pass(engine, step.z_src, step.z, k, "test/")
@@ -48,7 +48,7 @@ def test_training_finds_the_latents_they_model(prediction):
 
 @pytest.mark.parametrize("half", [False, True])
 def test_cases_train_together_as_they_do_alone(half):
-    settings = LoRASettings(lr=0.05, steps_per_iteration=2)
+    settings = AuxiliarySettings(lr=0.05, steps_per_iteration=2)
     step, together, training, engine = pieces(settings, gaussian_prior(), half=half)
     training.score(engine, step)
     training.finish_step(engine, step)
@@ -62,7 +62,7 @@ def test_cases_train_together_as_they_do_alone(half):
 
 def test_in_half_precision_an_overflow_stays_with_its_case():
     """Case b's phi overflows in one pass: both its models wait, case a trains as if alone, and b goes on afterwards."""
-    settings = LoRASettings(lr=0.05, phi="fresh")
+    settings = AuxiliarySettings(lr=0.05, phi="fresh")
     step, together, training, engine = pieces(settings, gaussian_prior(), half=True)
     z_bad = step.z.clone()
     z_bad[1] = float("inf")
@@ -78,7 +78,7 @@ def test_in_half_precision_an_overflow_stays_with_its_case():
 
 
 def test_the_loss_scale_leaves_float32_training_as_it_is():
-    settings, prior = LoRASettings(lr=0.05), gaussian_prior()
+    settings, prior = AuxiliarySettings(lr=0.05), gaussian_prior()
     found = []
     for half in (False, True):
         step, adapters, training, engine = pieces(settings, prior, half=half)
@@ -89,7 +89,7 @@ def test_the_loss_scale_leaves_float32_training_as_it_is():
 
 
 def test_a_stored_psi_is_left_alone():
-    step, adapters, training, engine = pieces(LoRASettings(lr=0.05), gaussian_prior(), names=("phi",))
+    step, adapters, training, engine = pieces(AuxiliarySettings(lr=0.05), gaussian_prior(), names=("phi",))
     before = adapters["psi"].mean.detach().clone()
     assert len(training.score(engine, step)) == 1
     training.finish_step(engine, step)
@@ -98,7 +98,7 @@ def test_a_stored_psi_is_left_alone():
 
 
 def test_no_learning_rate_takes_no_pass():
-    step, _, training, engine = pieces(LoRASettings(lr=0.0), gaussian_prior())
+    step, _, training, engine = pieces(AuxiliarySettings(lr=0.0), gaussian_prior())
     assert training.score(engine, step) == []
     training.finish_step(engine, step)
     training.warm_up(engine, step.z_src)
@@ -107,14 +107,14 @@ def test_no_learning_rate_takes_no_pass():
 
 def test_fresh_passes_train_psi_and_phi_on_the_same_noise():
     """From equal starts, equal latents and equal noise, the pair stays equal."""
-    step, adapters, training, engine = pieces(LoRASettings(lr=0.05), gaussian_prior())
+    step, adapters, training, engine = pieces(AuxiliarySettings(lr=0.05), gaussian_prior())
     training.fresh_pass(engine, step.z, step.z, 0, "test/")
     assert torch.equal(adapters["psi"].mean, adapters["phi"].mean)
 
 
 def test_a_v_prediction_network_is_trained_on_v():
     """|| v_hat - v ||^2 is || eps_hat - eps ||^2 / abar."""
-    settings = LoRASettings()
+    settings = AuxiliarySettings()
     step, _, training, engine = pieces(settings, gaussian_prior(0.0))
     training.score(engine, step)
     v_step, _, v_training, v_engine = pieces(settings, gaussian_prior(0.0, prediction="v_prediction"))

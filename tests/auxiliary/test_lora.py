@@ -7,11 +7,11 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from piva.auxiliary import lora
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.errors import ConfigError
 from piva.priors import Segment
 
-SETTINGS = LoRASettings(rank=3, alpha=6.0)
+SETTINGS = AuxiliarySettings(rank=3, alpha=6.0)
 NAMES = ["a", "b", "c"]
 
 
@@ -23,13 +23,6 @@ def stack(tiny_prior):
     for b in stack.b:
         b.data.copy_(0.1 * torch.randn(b.shape, generator=generator))
     return stack
-
-
-@pytest.fixture
-def rows(tiny_prior):
-    """x, t and embeddings of four rows."""
-    x = torch.randn(4, *tiny_prior.latent_shape, generator=torch.Generator().manual_seed(1))
-    return x, torch.tensor([100, 300, 500, 900]), tiny_prior.embed(["a cat", "a dog", "a tree", ""])
 
 
 def saved(folder, stack, case):
@@ -129,7 +122,7 @@ def test_files_are_peft_s_own_with_alpha(tiny_prior, stack, tmp_path):
 
 def test_a_folder_of_another_shape_is_refused(stack, tmp_path):
     with pytest.raises(ConfigError, match="rank, alpha and layers"):
-        lora.load(saved(tmp_path, stack, 0), LoRASettings(rank=4))
+        lora.load(saved(tmp_path, stack, 0), AuxiliarySettings(rank=4))
 
 
 def test_layers_that_cannot_be_adapted_are_named(tiny_prior):
@@ -141,7 +134,7 @@ def test_layers_that_cannot_be_adapted_are_named(tiny_prior):
 
 def test_layers_with_flat_inputs_can_be_adapted(tiny_prior, rows):
     """time_emb_proj sees [R,C], without a token axis."""
-    settings = LoRASettings(target_modules=("time_emb_proj",))
+    settings = AuxiliarySettings(target_modules=("time_emb_proj",))
     stack = tiny_prior.adapter(settings, 0, NAMES)
     for b in stack.b:
         b.data.fill_(0.05)

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from piva.auxiliary import stored
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.stored import psi_key, trained_psi
 from piva.editing import EditInput, edit_batch
 from piva.methods.piva import Piva
 
-SETTINGS = LoRASettings(psi="stored", psi_steps=3, lr=1e-2)
+SETTINGS = AuxiliarySettings(psi="stored", psi_steps=3, lr=1e-2)
 RANGE = (50, 948)
 
 
@@ -54,7 +54,7 @@ def test_a_source_that_comes_twice_is_trained_once(tiny_prior, z_src):
 
 def test_the_key_covers_what_psi_depends_on_and_nothing_else(tiny_prior):
     def key(source="image 0", src="a cat", t_range=RANGE, **changed):
-        return psi_key(tiny_prior, source, src, LoRASettings(**SETTINGS.model_dump() | changed), t_range)
+        return psi_key(tiny_prior, source, src, AuxiliarySettings(**SETTINGS.model_dump() | changed), t_range)
 
     base = key()
     assert key(phi="fresh", warmup_steps=5, steps_per_iteration=2) == base
@@ -73,13 +73,16 @@ def test_a_store_that_cannot_be_written_to_says_so_and_keeps_no_draft(tmp_path, 
     def fail(*_):
         raise OSError("no space left on device")
 
+    class Psi:
+        def save(self, folder, weights):
+            (folder / "weights").write_bytes(b"half")
+
     monkeypatch.setattr(stored.os, "rename", fail)
-    monkeypatch.setattr(stored.lora, "save", lambda folder, *_: (folder / "weights").write_bytes(b"half"))
     with pytest.raises(OSError, match="no space left"):
-        stored._keep(tmp_path / "key", SETTINGS, {})
+        stored._keep(tmp_path / "key", Psi(), {})
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "key").mkdir()  # another process was first
-    stored._keep(tmp_path / "key", SETTINGS, {})
+    stored._keep(tmp_path / "key", Psi(), {})
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.cli import main
 from piva.commands.arguments import parse, take, with_method
 from piva.config import PriorConfig, RunConfig
@@ -76,7 +76,7 @@ def test_a_value_of_another_kind_ends_with_2_and_its_flag(flags, capsys):
 def test_what_is_read_is_what_was_given():
     kind, rest = with_method(RunConfig, METHODS, ["--method=piva", "--method.aux.psi", "stored", "--prior.compile"])
     config = parse(kind, "run", [*rest, "--seed", "3", "4", "--method.lam=.7", "--case", "a", "b", "--split", "dev"])
-    aux = LoRASettings(psi="stored")
+    aux = AuxiliarySettings(psi="stored")
     assert config.method == Piva(lam=0.7, aux=aux)
     assert config.prior == PriorConfig(compile=True)
     given = config.model_dump(exclude={"method", "prior"})

@@ -77,6 +77,17 @@ def test_piva_in_closed_form(psi_at, source_branch):
     torch.testing.assert_close(step.notes["identity"], 0.7 * lam * (psi - phi))
 
 
+@pytest.mark.parametrize("source_branch", ["source", "current"])
+def test_guidance_of_the_source_branch_in_closed_form(source_branch):
+    """A Gaussian's guided score is that of its guided mean, so the branches' means differ by their own s."""
+    prior = gaussian_prior(SIGMA)
+    step = make_step(prior)
+    found = direction(Piva(lam=0, guidance=7.5, guidance_src=3.0, source_branch=source_branch), prior, step)
+    moved = step.z - step.z_src if source_branch == "source" else 0
+    expected = slope(step) * step.abar.sqrt() * (moved - (guided_mean(2, 7.5) - guided_mean(1, 3.0)))
+    torch.testing.assert_close(found, expected)
+
+
 def test_piva_is_linear_in_lambda():
     prior = gaussian_prior(SIGMA)
     step = make_step(prior)
@@ -152,6 +163,8 @@ def test_piva_with_trained_auxiliaries_ends_where_the_closed_form_says():
         (DDS(guidance=1.0), 2, 0),
         (Piva(lam=0), 4, 0),
         (Piva(lam=0, source_branch="current"), 2, 0),
+        (Piva(lam=0, source_branch="current", guidance_src=3.0), 3, 0),  # the unconditional row is shared
+        (Piva(lam=0, guidance_src=1.0), 3, 0),
         (Piva(aux={"phi": "fresh"}), 6, 2),  # as written
         (Piva(), 5, 2),
         (Piva(aux={"psi": "stored", "psi_steps": 0}), 5, 1),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from analytic_world import ABAR, gaussian, gaussian_prior, mean_of
 
-from piva.auxiliary.settings import LoRASettings
+from piva.auxiliary.settings import AuxiliarySettings
 from piva.objectives import eps_hat
 from piva.priors import Segment
 from piva.priors.analytic import AnalyticPrior, Mixture
@@ -32,7 +32,7 @@ def test_rows_go_to_their_prompts_and_segments_to_their_cases():
     prior = gaussian_prior()
     x = torch.stack([mean_of(i) for i in range(4)])
     t = torch.tensor([100, 100, 900, 900])
-    pair = prior.adapter(LoRASettings(), 0, ["a", "b"])
+    pair = prior.adapter(AuxiliarySettings(), 0, ["a", "b"])
     pair.mean.data[1] += 1
     out = prior.predict(x, t, prior.embed(["source", "target", "source", "source"]), [Segment(pair, 2)])
     for i, mean in enumerate([mean_of(1), mean_of(2), mean_of(0), mean_of(0) + 1]):

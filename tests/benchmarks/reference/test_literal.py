@@ -39,9 +39,22 @@ def both(prior, method, careful=False):
         Piva(lam=1.0, aux=AUX | {"steps_per_iteration": 3, "warmup_steps": 2, "alpha": 8.0, "rank": 2}),
         Piva(lam=1.0, aux=AUX, psi_at="source"),
         Piva(lam=1.0, aux=AUX, source_branch="current"),
-        Piva(lam=0.0),
+        Piva(lam=0.0, guidance_src=2.0),
+        Piva(lam=1.0, aux=AUX, t_law="annealed"),
+        DDS(t_law="decreasing"),
     ],
-    ids=["dds", "dds-weighted", "piva", "fresh", "three-passes-warmed-up", "psi-at-source", "eq-9", "lambda-0"],
+    ids=[
+        "dds",
+        "dds-weighted",
+        "piva",
+        "fresh",
+        "three-passes-warmed-up",
+        "psi-at-source",
+        "eq-9",
+        "lambda-0-guidances",
+        "annealed",
+        "decreasing",
+    ],
 )
 def test_it_gives_the_engine_s_edit(tiny_prior, method):
     ours, twin = both(tiny_prior, method)

@@ -85,7 +85,7 @@ def test_the_floor_runs_the_rows_in_two_calls(world, monkeypatch):
 
     def watched(x, t, embedding, segments=()):
         out = real(x, t, embedding, segments)
-        calls.append((len(x), out.requires_grad, [start for _, start in segments]))
+        calls.append((len(x), out.requires_grad, [segment.start for segment in segments]))
         return out
 
     monkeypatch.setattr(world.prior, "predict", watched)

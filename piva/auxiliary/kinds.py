@@ -1,0 +1,136 @@
+"""The kinds of auxiliaries behind one door: makes them for a UNet, and puts them to work in a call of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from torch import Tensor
+
+from piva.auxiliary import controlnet
+from piva.auxiliary.controlnet import StackedControlNet
+from piva.auxiliary.lora import LoRASites, StackedLoRA, adapted_layers
+from piva.auxiliary.settings import AuxiliarySettings
+from piva.priors import Segment
+
+
+class Auxiliaries:
+    """What psi and phi of one frozen UNet share: the layers that LoRA adapts, and the ControlNets they start from.
+
+    Args:
+        scale: pixels of an image per number of its latent, along a side.
+    """
+
+    def __init__(self, unet: UNet2DConditionModel, scale: int, device: torch.device):
+        self.unet, self.scale, self.device = unet, scale, device
+        self._nets: dict[str | None, ControlNetModel] = {}
+        self._frozen: dict[str, ControlNetModel] = {}
+        self._sites: dict[tuple[str | None, tuple[str, ...]], LoRASites] = {}
+
+    def adapter(
+        self, settings: AuxiliarySettings, seed: int, case_ids: Sequence[str]
+    ) -> StackedLoRA | StackedControlNet:
+        """New auxiliaries for these cases; without a given ControlNet they change nothing yet."""
+        new = self.room(settings, len(case_ids))
+        if isinstance(new, StackedLoRA):
+            new.initialise(seed, case_ids)
+        elif settings.controlnet is None:
+            new.initialise(seed, case_ids, controlnet.from_unet(self.net(None), self.unet))
+        else:
+            new.initialise(seed, case_ids, dict(self.net(settings.controlnet).named_parameters()))
+        return new
+
+    def room(self, settings: AuxiliarySettings, n_cases: int) -> StackedLoRA | StackedControlNet:
+        """Auxiliaries of zeros.
+
+        Raises:
+            ConfigError: the layers or the ControlNet that the settings name are not those of this UNet.
+            PreflightError: the ControlNet is not on this machine.
+        """
+        if settings.kind == "controlnet":
+            return StackedControlNet(self.net(settings.controlnet), settings, n_cases, self.device)
+        return StackedLoRA(self._adapted(settings).layers, settings, n_cases, self.device)
+
+    def net(self, name: str | None) -> ControlNetModel:
+        """The ControlNet of that name, in float32 on the CPU; of None, one for this UNet without numbers."""
+        if name not in self._nets:
+            if name is None:
+                net = controlnet.blueprint(self.unet, self.scale)
+            else:
+                net = controlnet.pretrained(controlnet.locate(name))
+                controlnet.check_fit(net, self.unet, self.scale, name)
+            self._nets[name] = net
+        return self._nets[name]
+
+    def frozen(self, name: str) -> ControlNetModel:
+        """The ControlNet that LoRA adapts, where the UNet is and in its number type."""
+        if name not in self._frozen:
+            self._frozen[name] = deepcopy(self.net(name)).to(self.device, self.unet.dtype)
+        return self._frozen[name]
+
+    @contextmanager
+    def at_work(self, segments: Sequence[Segment], x: Tensor, t: Tensor, embedding: Tensor) -> Iterator[dict[str, Any]]:
+        """Within, a call of the UNet has its last rows go through the segments' adapters; yields its further inputs.
+
+        Args:
+            segments: of one kind, adjacent, in order, and the last rows of the call.
+            x: [R,C,h,w] in the UNet's number type; t: [R]; embedding: [R,L,D].
+        """
+        if not segments:
+            yield {}
+            return
+        start, settings = segments[0].start, segments[0].adapter.settings
+        rows = x[start:], t[start:], embedding[start:]
+        if settings.kind == "controlnet":
+            yield _inputs(self._own_residuals(segments, *rows), start)
+            return
+        sites = self._adapted(settings)
+        sites.stacks = [segment.adapter for segment in segments]  # type: ignore[misc]
+        sites.start = start if settings.kind == "lora" else 0
+        try:
+            yield {} if settings.kind == "lora" else _inputs(self._shared_residuals(settings, segments, *rows), start)
+        finally:
+            sites.stacks = []
+
+    def _own_residuals(self, segments: Sequence[Segment], x: Tensor, t: Tensor, embedding: Tensor) -> list[Tensor]:
+        """What the ControlNet of every row puts out: [R', ...] each."""
+        found, end = [], 0
+        for adapter, _, depth in segments:
+            assert isinstance(adapter, StackedControlNet)
+            rows, end = slice(end, end + adapter.n_cases), end + adapter.n_cases
+            condition = self._condition(depth, adapter.settings).to(x)
+            found.append(adapter.residuals(x[rows], t[rows], embedding[rows], condition))
+        return [torch.cat(outputs) for outputs in zip(*found, strict=True)]
+
+    def _shared_residuals(
+        self, settings: AuxiliarySettings, segments: Sequence[Segment], x: Tensor, t: Tensor, embedding: Tensor
+    ) -> list[Tensor]:
+        """What the one ControlNet puts out, each row through its adapter: [R', ...] each."""
+        condition = torch.cat([self._condition(segment.depth, settings).to(x) for segment in segments])
+        down, mid = self.frozen(str(settings.controlnet))(x, t, embedding, condition, return_dict=False)
+        return [*down, mid]
+
+    def _condition(self, depth: Tensor | None, settings: AuxiliarySettings) -> Tensor:
+        """Depth [N,1,H,W] in the channels that the ControlNet reads."""
+        assert depth is not None, "rows of a ControlNet need a depth; `edit_batch` checks that there is one"
+        return depth.expand(-1, self.net(settings.controlnet).config.conditioning_channels, -1, -1)
+
+    def _adapted(self, settings: AuxiliarySettings) -> LoRASites:
+        """Where LoRA acts: in the UNet, or in the ControlNet."""
+        name = settings.controlnet if settings.kind == "controlnet-lora" else None
+        key = name, settings.target_modules
+        if key not in self._sites:
+            network = self.unet if name is None else self.frozen(name)
+            self._sites[key] = LoRASites(adapted_layers(network, settings.target_modules))
+        return self._sites[key]
+
+
+def _inputs(residuals: list[Tensor], start: int) -> dict[str, Any]:
+    """The UNet's further inputs: residuals [R', ...] after zeros for the rows before `start`."""
+    if start:
+        residuals = [torch.cat([r.new_zeros(start, *r.shape[1:]), r]) for r in residuals]
+    return {"down_block_additional_residuals": residuals[:-1], "mid_block_additional_residual": residuals[-1]}
