@@ -36,8 +36,10 @@ def load(flags: MetricFlags, pictures: Pictures, device: Any = "cpu") -> "Scorer
     """A scorer of what the flags ask for; scores whose weights are not there stay null, with that reason.
 
     Raises:
-        ConfigError: a metric, a model or a weights tag does not exist.
+        ConfigError: a metric, a model, a weights tag or the folder of weights does not exist.
     """
+    if flags.weights is not None and not flags.weights.is_dir():
+        raise ConfigError(f"--weights {flags.weights} is no folder")
     from piva.metrics.scorer import Scorer
 
     defaults = DEFAULTS[pictures]

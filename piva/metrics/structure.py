@@ -26,6 +26,8 @@ ARCHITECTURE = "vit_base_patch8_224.dino"
 """timm's name of dino_vitb8."""
 NAME = "dino_vitb8"
 SHORT_SIDE, LONG_SIDE = 224, 480
+ROWS_PER_CALL = 16
+"""Ours. An image is 785 tokens, whatever its own size."""
 
 
 def keys(vit: Any, pixels: Tensor) -> Tensor:
@@ -125,10 +127,14 @@ class StructureScores:
         names = [(self.name, f"keys {self.profile}", key) for key in batch.src_keys]
         known = {name: kept for name in names if (kept := cache.get(name)) is not None}
         new = [name for name in dict.fromkeys(names) if name not in known]
-        images = torch.cat([batch.edited, batch.src[[names.index(name) for name in new]]])
-        found = keys(self.vit, prepared(images, self.profile))
-        for name, row in zip(new, found[len(batch) :], strict=True):
+        for name, row in zip(new, self._keys(batch.src[[names.index(name) for name in new]]), strict=True):
             known[name] = (row,)
             cache.put(name, known[name])
-        src = torch.stack([known[name][0] for name in names])
-        return {"structure_distance": values(structure_distance(found[: len(batch)], src))}
+        edited = self._keys(batch.edited)
+        pairs = [(row[None], known[name][0][None]) for row, name in zip(edited, names, strict=True)]
+        return {"structure_distance": values(torch.cat([structure_distance(*pair) for pair in pairs]))}
+
+    def _keys(self, images: Tensor) -> list[Tensor]:
+        """Keys [T, D] of each image."""
+        calls = [keys(self.vit, prepared(rows, self.profile)) for rows in images.split(ROWS_PER_CALL) if len(rows)]
+        return [row for call in calls for row in call]

@@ -88,6 +88,11 @@ def test_a_score_that_does_not_exist(name):
         load(MetricFlags(metrics=(name,)), "toybox")
 
 
+def test_a_folder_of_weights_that_does_not_exist(tmp_path):
+    with pytest.raises(ConfigError, match=r"--weights .*/nowhere is no folder"):
+        load(MetricFlags(metrics=("mse",), weights=tmp_path / "nowhere"), "toybox")
+
+
 def test_nothing_is_imported_that_is_not_asked_for():
     code = (
         "import sys; from piva.config import MetricFlags; from piva.metrics.loading import load;"

@@ -1,5 +1,7 @@
 """open_clip models: prepared as open_clip prepares pictures, scored as a hand-written call, loaded from here only."""
 
+import json
+
 import numpy as np
 import open_clip
 import pytest
@@ -117,6 +119,17 @@ def test_a_tag_is_found_in_the_hubs_cache_and_decides_on_the_activation(tiny_ope
     assert clip.name == "tiny-clip/mine/32-bicubic"
     assert (clip.mean, clip.std) == ([0.5] * 3, [0.25] * 3)
     assert type(clip.model.visual.transformer.resblocks[0].mlp.gelu).__name__ == "QuickGELU"
+
+
+def test_a_tokenizer_that_is_not_here_is_missing_too(tmp_path):
+    vision = {"image_size": 32, "layers": 1, "width": 64, "head_width": 32, "patch_size": 8}
+    text = {"context_length": 16, "vocab_size": 99, "width": 32, "heads": 2, "layers": 1}
+    text |= {"hf_tokenizer_name": "nobody/no-such-tokenizer"}
+    (tmp_path / "tiny-hub.json").write_text(json.dumps({"embed_dim": 16, "vision_cfg": vision, "text_cfg": text}))
+    open_clip.add_model_config(tmp_path)
+    torch.save(open_clip.create_model("tiny-hub").state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(MissingWeights, match=r"needs more than its weights: .*fetch it with --allow-download"):
+        load_open_clip(f"tiny-hub/{tmp_path / 'weights.pt'}")
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,14 @@ def test_sources_are_seen_once(monkeypatch):
     cases = [edit(images(0), images(1)), edit(images(0), images(2))]
     first = score(vit, *cases, cache=cache)
     assert score(vit, *cases, cache=cache) == pytest.approx(first, rel=1e-3)
-    assert rows == [2 + 1, 2]
+    assert rows == [1, 2, 2]
+
+
+def test_many_images_go_through_in_parts(monkeypatch):
+    vit, cases = small_vit(), [edit(images(k), images(k + 10)) for k in range(5)]
+    whole = score(vit, *cases)
+    monkeypatch.setattr("piva.metrics.structure.ROWS_PER_CALL", 2)
+    assert score(vit, *cases) == pytest.approx(whole, rel=1e-3)
 
 
 def test_a_wide_image_keeps_its_shape_and_its_positions_are_dinos():
@@ -106,7 +113,7 @@ def test_a_wide_image_keeps_its_shape_and_its_positions_are_dinos():
     seen = []
     vit.patch_embed.proj.register_forward_hook(lambda module, x, y: seen.append(tuple(y.shape[-2:])))
     score(vit, edit(images(0, 60, 80), images(1, 60, 80)))
-    assert seen == [(8, 10)]  # 224 x 298: what a whole patch doesn't fit into is left out
+    assert seen == [(8, 10)] * 2  # 224 x 298: what a whole patch doesn't fit into is left out
     learnt = vit.pos_embed
     assert positions(learnt, 8, 8) is learnt
     wide = positions(learnt, 8, 10)
