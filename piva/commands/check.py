@@ -16,7 +16,8 @@ from piva.errors import COMPLETE, PREFLIGHT_FAILED, ConfigError
 from piva.registry import unknown
 
 USAGE = """\
-usage: piva check env         packages, devices, weights, room on the disk
+usage: piva check env         packages, devices, room on the disk; which priors, ControlNets and weights of metrics are
+                              here, and what fetches the others
        piva check data DIR    a folder in PIE-Bench's format, every malformed entry named
        piva check memory      what a batch takes of a GPU's memory, and what fits; needs neither GPU nor weights
 
@@ -95,8 +96,33 @@ def _environment() -> int:
         except MissingWeights as problem:
             missing += 1
             print(f"weights {name}: MISSING ({problem})")
+    print("\n".join([*_hub_models(), *_metric_weights()]))
     print(f"cache: {cache_folder()}; room here: {shutil.disk_usage('.').free / 1e9:.1f} GB")
     return PREFLIGHT_FAILED if missing else COMPLETE
+
+
+def _hub_models() -> list[str]:
+    """A line for each prior and ControlNet: the revisions of it that are on this machine, or what fetches it."""
+    from piva.priors.hub import MODELS
+
+    commits = {model: ", ".join(commit[:12] for commit in model.commits) for model in MODELS}
+    return [_line(f"{model.kind} {model.id}", found, model.command) for model, found in commits.items()]
+
+
+def _metric_weights() -> list[str]:
+    """A line for each file that metrics of real images need."""
+    from piva.metrics.loading import DEFAULTS
+    from piva.metrics.lpips import TRUNKS, trunk_weights
+    from piva.metrics.open_clip_model import clip_weights
+    from piva.metrics.structure import dino_weights
+
+    architecture, _, tag = DEFAULTS["real"].clip.rpartition("/")
+    files = [clip_weights(architecture, tag), *(trunk_weights(net) for net in TRUNKS), dino_weights()]
+    return [_line(f"metric {file.what}", str(file.find() or ""), file.command) for file in files]
+
+
+def _line(what: str, found: str, command: str) -> str:
+    return f"{what}: {found}" if found else f"{what}: not on this machine; to fetch it: {command}"
 
 
 def _data(root: Path) -> int:
