@@ -80,11 +80,11 @@ class PriorConfig(Settings):
     revision: str | None = identity(None)
     """Commit of a hub model; pin it, so that the number can be made again."""
 
-    config: str | None = identity(None)
+    config: str | None = identity(None, added_later=True)
     """For a .safetensors checkpoint: the folder (or hub id) of a pipeline with the same networks; its configuration is
     read, its weights are not. Of SD 1.x none is needed where 1.5's configuration is in the hub's cache."""
 
-    image_size: tuple[PositiveInt, PositiveInt] | None = identity(None)
+    image_size: tuple[PositiveInt, PositiveInt] | None = identity(None, added_later=True)
     """Height and width of the images in pixels, multiples of the VAE's factor (8); otherwise the model's own."""
 
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = identity("auto")
