@@ -78,8 +78,8 @@ frontier: setup ## DDS and Piva, eight settings each, ten test cases of each typ
 	$(BIN)/piva frontier --runs runs/frontier --figure reports/frontier.png --into reports/frontier.md
 
 speed: setup ## how fast edits are, on an idle machine (half an hour): reports/speed.md, reports/means.md
-	$(BIN)/python -m benchmarks.speed --steps 30 --batch-sizes 1 4 16 --threads 2 --markdown reports/speed.md
-	$(BIN)/python -m benchmarks.means --threads 2 --markdown reports/means.md
+	$(BIN)/python -m benchmarks.speed --cases 2 --steps 30 --batch-sizes 1 4 16 --threads 2 --markdown reports/speed.md
+	$(BIN)/python -m benchmarks.means --steps 15 --threads 2 --markdown reports/means.md
 
 test: setup ## run the tests: CPU, offline, minutes
 	$(BIN)/python -m pytest
