@@ -67,7 +67,7 @@ estimators: setup ## what stored psi, fused phi and bfloat16 do to edits (ten mi
 
 GRID = --split test --limit 100 --batch-size 20 --out runs/frontier
 DDS_GRID = "2 50" "2 100" "2 200" "3 50" "3 100" "3 200" "5 100" "7.5 100"
-PIVA_GRID = "3 0.2" "3 0.4" "3 1" "5 0.4" "5 1" "5 2" "7.5 1" "7.5 2"
+PIVA_GRID = "2 0.2" "3 0.2" "3 0.4" "3 1" "5 0.4" "5 1" "7.5 1" "7.5 2"
 
 frontier: setup ## DDS and Piva, eight settings each, ten test cases of each type (an hour): reports/frontier.md
 	for s in $(DDS_GRID); do set -- $$s; \
