@@ -13,7 +13,7 @@ from piva.registry import unknown
 
 ACTIONS = {
     "write": "PIE-Toybox, in PIE-Bench's own format",
-    "train": "one of the shipped models: vae, diffusion, clip, perceptual or judge; continues where it stopped",
+    "train": "vae, diffusion, controlnet, clip, perceptual, judge or silhouette; continues where it stopped",
     "measure": "the quality of the shipped models on held-out scenes",
     "samples": "pictures of prompts by the shipped diffusion model",
 }

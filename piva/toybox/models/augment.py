@@ -60,12 +60,17 @@ def relight(images: Tensor, generator: torch.Generator, strength: float = 0.12) 
     return ((images - mean) * contrast + mean) * uniform(len(images), 1 - strength, 1 + strength, generator)
 
 
+def discolor(images: Tensor, generator: torch.Generator) -> Tensor:
+    """All of the above that leave every outline where it is, clamped to [0,1]."""
+    for step in (soften, stain, grain, relight):
+        images = step(images, generator)
+    return images.clamp(0, 1)
+
+
 def distort(images: Tensor, generator: torch.Generator, *, mirrored: bool = True) -> Tensor:
     """All of the above, clamped to [0,1]."""
     images = mirror(images, generator) if mirrored else images
-    for step in (lambda x, g: shift(x, 2, g), soften, stain, grain, relight):
-        images = step(images, generator)
-    return images.clamp(0, 1)
+    return discolor(shift(images, 2, generator), generator)
 
 
 def black_out(images: Tensor, share: float, generator: torch.Generator) -> Tensor:

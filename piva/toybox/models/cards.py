@@ -9,6 +9,8 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "clip": ("clip",),
     "perceptual": ("perceptual",),
     "judge": ("judge",),
+    "silhouette": ("silhouette",),
+    "controlnet": ("controlnet", "silhouette"),
 }
 """Weights folder -> the measurements that its card shows."""
 
@@ -27,6 +29,14 @@ compared with those of the published LPIPS networks.""",
     "judge": """\
 A small residual network that reads every attribute of a Toybox scene off a picture, trained on distorted renders. It
 judges samples and edits.""",
+    "silhouette": """\
+A small U-Net that finds the pixels of a Toybox picture that show an object, trained on distorted renders and the
+renderer's masks. It measures whether samples follow a given depth.""",
+    "controlnet": """\
+A depth ControlNet of the Toybox diffusion model: `diffusers.ControlNetModel.from_pretrained(FOLDER)` loads it, and
+`StableDiffusionControlNetPipeline` samples with it. It started as a copy of the UNet's encoder; the UNet was left as it
+is. Condition: inverse depth scaled to [0, 1] per view, near = 1, in three equal channels
+(`piva.data.depth.depth_condition`), at the pictures' size.""",
 }
 
 LIMITS: dict[str, str] = {
@@ -42,6 +52,14 @@ people's judgments.""",
     "judge": """\
 It always answers: a picture that shows no Toybox scene gets attributes too. The snowman's front is ambiguous close to
 90 degrees, and an answer for a picture of another size than 64x64 is refused.""",
+    "silhouette": """\
+It knows the objects of the Toybox world and nothing else. It sees colours and edges, no depth: where an object looks
+like the ground behind it, its outline is a guess.""",
+    "controlnet": """\
+It knows the depths of the Toybox world: one or two objects on a plane, seen from slightly above. It was not trained on
+captions that contradict the depth. `controlnet.iou` is read off the samples by the silhouette reader, whose own error
+is `1 - silhouette.iou_on_reconstructions`. `controlnet.iou_unconditioned` is that of samples of the same captions from
+the same noise without a depth: an object stands near the middle of every picture, so even it is well above 0.""",
 }
 
 

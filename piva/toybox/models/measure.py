@@ -8,14 +8,19 @@ import platform
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from piva.toybox.models.measure_depth import measure_controlnet, measure_silhouette
 from piva.toybox.scene import Scene, Split, sample_scene
+
+if TYPE_CHECKING:
+    from piva.toybox.render import Rendering
 
 QUALITY = "quality.json"
 GOALS: dict[str, tuple[float, str]] = {
@@ -32,6 +37,8 @@ GOALS: dict[str, tuple[float, str]] = {
     "perceptual.spearman.color_shift": (0.95, "Spearman correlation with a growing colour shift"),
     "perceptual.spearman.object_shift": (0.95, "Spearman correlation with a growing shift of the objects"),
     "perceptual.above_one_pixel.all": (0.95, "ideal edits that score above a one-pixel shift of the picture"),
+    "silhouette.iou_on_reconstructions": (0.95, "silhouettes read off reconstructions of held-out renders, IoU, mean"),
+    "controlnet.iou": (0.80, "silhouettes of samples given a held-out depth, IoU with that scene's, mean"),
 }
 """Number in quality.json -> (least value, what it is)."""
 
@@ -40,11 +47,11 @@ GOALS: dict[str, tuple[float, str]] = {
 class MeasureOptions:
     """What is measured, on how much."""
 
-    only: tuple[str, ...] = ("vae", "judge", "samples", "clip", "perceptual")
+    only: tuple[str, ...] = ("vae", "judge", "samples", "clip", "perceptual", "silhouette", "controlnet")
     """Which measurements to make; the others keep their earlier numbers."""
 
     weights: Path | None = None
-    """Folder with diffusion/, clip/, perceptual/ and judge/; the shipped weights by default."""
+    """Folder with diffusion/, controlnet/, clip/, perceptual/, judge/, silhouette/; the shipped weights by default."""
 
     split: Split = "test"
     """Held-out scenes: test has combinations of colour and shape that no training scene shows."""
@@ -53,7 +60,7 @@ class MeasureOptions:
     """Held-out renders."""
 
     samples: int = 256
-    """Captions to sample from."""
+    """Captions, or captions and depths, to sample from."""
 
     guidance: float = 5.0
     """Guidance of the samples, 25 DDIM steps."""
@@ -68,20 +75,30 @@ class Held:
 
     options: MeasureOptions
     scenes: list[Scene] = field(init=False)
-    _images: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.scenes = [sample_scene(i, self.options.split) for i in range(self.options.count)]
 
-    @property
+    @cached_property
+    def _renderings(self) -> "list[Rendering]":
+        from piva.toybox.render import render
+
+        return [render(self.scenes[i : i + 64]) for i in range(0, len(self.scenes), 64)]
+
+    @cached_property
     def images(self) -> Tensor:
         """[N,3,64,64] in [0,1]."""
-        if self._images is None:
-            from piva.toybox.render import render
+        return torch.cat([rendering.image for rendering in self._renderings])
 
-            parts = [render(self.scenes[i : i + 64]).image for i in range(0, len(self.scenes), 64)]
-            self._images = torch.cat(parts)
-        return self._images
+    @cached_property
+    def depth(self) -> Tensor:
+        """[N,1,64,64] in scene units."""
+        return torch.cat([rendering.depth for rendering in self._renderings])
+
+    @cached_property
+    def objects(self) -> Tensor:
+        """Where any object is seen, bool [N,1,64,64]."""
+        return torch.cat([rendering.objects for rendering in self._renderings])
 
     def folder(self, name: str) -> Path:
         """Weights of one model."""
@@ -216,6 +233,8 @@ MEASUREMENTS: dict[str, Callable[[Held], dict[str, Any]]] = {
     "samples": measure_samples,
     "clip": measure_clip,
     "perceptual": measure_perceptual,
+    "silhouette": measure_silhouette,
+    "controlnet": measure_controlnet,
 }
 """Name in quality.json -> how it is measured."""
 

@@ -11,11 +11,15 @@ from piva.registry import resolve
 RECIPES: dict[str, str] = {
     "vae": "piva.toybox.models.vae:VAESettings",
     "diffusion": "piva.toybox.models.diffusion:DiffusionSettings",
+    "controlnet": "piva.toybox.models.controlnet:ControlNetSettings",
     "clip": "piva.toybox.models.clip:ClipSettings",
     "perceptual": "piva.toybox.models.perceptual:PerceptualSettings",
     "judge": "piva.toybox.models.judge:JudgeSettings",
+    "silhouette": "piva.toybox.models.silhouette:SilhouetteSettings",
 }
 """What can be trained: name -> the recipe's settings; its `train` stands in the same module."""
+SPATIAL = ("controlnet", "silhouette")
+"""Recipes that are trained on depths or outlines too."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,9 @@ class Where:
     vae: Path | None = None
     """Autoencoder the diffusion model is trained on; FOLDER/vae/export by default."""
 
+    pipeline: Path | None = None
+    """Pipeline the ControlNet is trained for; the shipped one by default."""
+
     install: bool = False
     """Copies the weights into the package when the training is done, with a record of the recipe."""
 
@@ -43,12 +50,19 @@ def train_command(name: str, where: Where, settings: Any) -> Path:
     from piva.toybox.models import weights
     from piva.toybox.models.install import install, machine_name
     from piva.toybox.models.training import pick_device
-    from piva.toybox.training_set import load_or_render
+    from piva.toybox.training_set import load_or_render, load_or_render_geometry
 
-    data = load_or_render(where.data or where.folder / "data", "train", where.scenes)
+    pictures = where.data or where.folder / "data"
+    data = load_or_render(pictures, "train", where.scenes)
     module, _, _ = RECIPES[name].partition(":")
     recipe = resolve("recipe", {name: f"{module}:train"}, name)
-    extra = {"vae_folder": where.vae or where.folder / "vae" / "export"} if name == "diffusion" else {}
+    extra: dict[str, Any] = {}
+    if name == "diffusion":
+        extra["vae_folder"] = where.vae or where.folder / "vae" / "export"
+    if name == "controlnet":
+        extra["pipeline_folder"] = where.pipeline or weights.folder("diffusion")
+    if name in SPATIAL:
+        extra["geometry"] = load_or_render_geometry(pictures, "train", where.scenes)
     export: Path = recipe(settings, where.folder / name, data, **extra)
     if not where.install:
         return export

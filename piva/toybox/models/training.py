@@ -22,7 +22,16 @@ from piva.allocator import keep_freed_memory
 
 Precision = Literal["auto", "float32", "bfloat16"]
 BatchLoss = Callable[[int, torch.Generator], tuple[Tensor, dict[str, float]]]
-RESUMABLE_CHANGES = {"steps", "learning_rate", "warmup_steps", "checkpoint_minutes", "log_every", "device"}
+Watch = Callable[[int, dict[str, Tensor]], None]
+RESUMABLE_CHANGES = {
+    "steps",
+    "learning_rate",
+    "warmup_steps",
+    "checkpoint_minutes",
+    "log_every",
+    "sheet_every",
+    "device",
+}
 
 
 class TrainingSettings(BaseModel):
@@ -205,7 +214,12 @@ class Log:
 
 
 def fit(
-    name: str, model: nn.Module, batch_loss: BatchLoss, settings: TrainingSettings, folder: Path
+    name: str,
+    model: nn.Module,
+    batch_loss: BatchLoss,
+    settings: TrainingSettings,
+    folder: Path,
+    watch: Watch | None = None,
 ) -> dict[str, Tensor]:
     """Trains `model` in place and returns its averaged weights.
 
@@ -215,6 +229,7 @@ def fit(
         batch_loss: (step, generator) -> (scalar loss, further numbers to log); runs under autocast if settings say so.
         settings: the recipe's.
         folder: holds checkpoint.pt and log.jsonl; a run found there is continued.
+        watch: called after every step with its number, from 1, and the averaged weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
@@ -243,4 +258,6 @@ def fit(
             if time.monotonic() - saved > 60 * settings.checkpoint_minutes or step + 1 == settings.steps:
                 checkpoint.save(step + 1, model, average, optimizer)
                 saved = time.monotonic()
+            if watch is not None:
+                watch(step + 1, average.state)
     return average.state

@@ -16,7 +16,7 @@ def root() -> Path:
 
 
 def folder(name: str) -> Path:
-    """Folder with the weights of `diffusion`, `clip`, `perceptual` or `judge`.
+    """Folder with the weights of `diffusion`, `controlnet`, `clip`, `perceptual`, `judge` or `silhouette`.
 
     Raises:
         MissingWeights: it is not there, or empty.

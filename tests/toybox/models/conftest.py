@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from toybox.models.tiny import TINY_DIFFUSION, TINY_VAE
+from toybox.models.tiny import TINY_CONTROLNET, TINY_DIFFUSION, TINY_VAE
 
+from piva.toybox.render import render
 from piva.toybox.scene import sample_scene
+from piva.toybox.training_set import Geometry
 
 
 @pytest.fixture(scope="session")
@@ -33,4 +35,26 @@ def diffusion_work(tiny_data: SimpleNamespace, vae_folder: Path, tmp_path_factor
 
     work = tmp_path_factory.mktemp("diffusion")
     train(DiffusionSettings(steps=3, **TINY_DIFFUSION), work, tiny_data, vae_folder)
+    return work
+
+
+@pytest.fixture(scope="session")
+def tiny_geometry(tiny_data: SimpleNamespace) -> Geometry:
+    """Depths and objects of the twelve scenes."""
+    rendering = render(tiny_data.scenes)
+    return Geometry(rendering.depth.half().numpy(), rendering.objects.byte().numpy())
+
+
+@pytest.fixture(scope="session")
+def controlnet_work(
+    tiny_data: SimpleNamespace, tiny_geometry: Geometry, diffusion_work: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Working folder of a three-step ControlNet, its export and its sheets (of one row) included."""
+    from piva.toybox.models import controlnet
+
+    work = tmp_path_factory.mktemp("controlnet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(controlnet, "SHEET_ROWS", 1)
+        settings = controlnet.ControlNetSettings(steps=3, **TINY_CONTROLNET)
+        controlnet.train(settings, work, tiny_data, tiny_geometry, diffusion_work / "export")
     return work

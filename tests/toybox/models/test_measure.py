@@ -9,6 +9,7 @@ from toybox.models.tiny import TINY
 
 from piva.toybox.models import measure
 from piva.toybox.scene import named_labels, sample_scene
+from piva.toybox.training_set import Geometry
 
 SCENES = [sample_scene(i, "dev") for i in range(40)]
 
@@ -51,17 +52,24 @@ def test_every_goal_has_a_verdict() -> None:
 
 @pytest.fixture(scope="module")
 def root(
-    tiny_data: SimpleNamespace, diffusion_work: Path, vae_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    tiny_data: SimpleNamespace,
+    tiny_geometry: Geometry,
+    diffusion_work: Path,
+    controlnet_work: Path,
+    vae_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """Weights of tiny models, installed as the shipped ones are."""
-    from piva.toybox.models import clip, judge
+    from piva.toybox.models import clip, judge, silhouette
     from piva.toybox.models.install import install
 
     root, work = tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("work")
     judge.train(judge.JudgeSettings(steps=1, **TINY), work / "judge", tiny_data)
     settings = clip.ClipSettings(steps=1, vision_width=8, text_width=32, text_layers=1, embed_dim=16, **TINY)
     clip.train(settings, work / "clip", tiny_data)
-    works = {"vae": vae_folder.parent, "diffusion": diffusion_work, "judge": work / "judge", "clip": work / "clip"}
+    silhouette.train(silhouette.SilhouetteSettings(steps=1, **TINY), work / "silhouette", tiny_data, tiny_geometry)
+    works = {"vae": vae_folder.parent, "diffusion": diffusion_work, "controlnet": controlnet_work}
+    works |= {name: work / name for name in ("judge", "clip", "silhouette")}
     for name, folder in works.items():
         install(name, folder, root, scenes=12, machine="a test")
     return root
@@ -84,6 +92,20 @@ def test_measuring_writes_numbers_and_cards(root: Path) -> None:
     assert "piva toybox train vae --folder DIR --scenes 12 --steps 3 --batch-size 4" in card
     assert "piva toybox train diffusion --folder DIR" in card
     assert "white sphere" in card
+
+
+def test_the_controlnets_card_shows_both_overlaps_and_the_readers_own(root: Path) -> None:
+    options = measure.MeasureOptions(only=("silhouette", "controlnet"), weights=root, split="dev", count=3, samples=2)
+    quality = measure.measure_command(options)
+    assert quality["controlnet"]["n"] == 2
+    assert quality["silhouette"]["n"] == 3
+    card = (root / "controlnet" / "README.md").read_text()
+    for name in ("controlnet.iou", "controlnet.iou_unconditioned", "silhouette.iou_on_reconstructions"):
+        value = measure.lookup(quality, name)
+        assert value is not None
+        assert 0 <= value < 0.8
+        assert f"| {name} | {value:.4g} |" in card
+    assert "piva toybox train controlnet --folder DIR --scenes 12 --steps 3" in card
 
 
 def test_earlier_numbers_stay(root: Path) -> None:

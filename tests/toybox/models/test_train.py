@@ -6,6 +6,7 @@ from toybox.models.tiny import TINY_VAE
 
 from piva.errors import ConfigError, PreflightError
 from piva.toybox.models import install, train, weights
+from piva.toybox.training_set import Geometry
 
 
 def test_flags_reach_the_recipe(tiny_data: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +23,31 @@ def test_flags_reach_the_recipe(tiny_data: SimpleNamespace, tmp_path: Path, monk
     record = install.recipe_record("judge", tmp_path / "judge", 12, "a test")
     assert record["command"] == "piva toybox train judge --folder DIR --scenes 12 --steps 1 --batch-size 2"
     assert record["settings"]["steps"] == 1
+
+
+def test_the_controlnet_gets_depths_of_its_pictures_and_the_pipeline(
+    tiny_data: SimpleNamespace,
+    tiny_geometry: Geometry,
+    diffusion_work: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def load(folder: Path, split: str, n: int) -> Geometry:
+        asked.append((folder, split, n))
+        return tiny_geometry
+
+    monkeypatch.setattr("piva.toybox.training_set.load_or_render", lambda *_: tiny_data)
+    monkeypatch.setattr("piva.toybox.training_set.load_or_render_geometry", load)
+    monkeypatch.setattr("piva.toybox.models.controlnet.SHEET_ROWS", 1)
+    where = ["--folder", str(tmp_path), "--scenes", "12", "--pipeline", str(diffusion_work / "export")]
+    train.main(["controlnet", *where, "--steps", "1", "--batch-size", "2", "--paraphrases", "0"])
+    assert asked == [(tmp_path / "data", "train", 12)]
+    assert (tmp_path / "controlnet" / "export" / "diffusion_pytorch_model.safetensors").exists()
+    record = install.recipe_record("controlnet", tmp_path / "controlnet", 12, "a test")
+    flags = "--scenes 12 --steps 1 --batch-size 2 --paraphrases 0"
+    assert record["command"] == f"piva toybox train controlnet --folder DIR {flags}"
 
 
 def test_an_unknown_recipe_is_named() -> None:
