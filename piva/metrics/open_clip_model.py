@@ -103,9 +103,8 @@ def load_open_clip(
             )
             tokenizer = open_clip.get_tokenizer(architecture)
     except OSError as problem:  # the hub's library on files it may not fetch
-        raise MissingWeights(
-            f"{clip} needs more than its weights: {problem}; fetch it with --allow-download"
-        ) from problem
+        what = f"the tokenizer or a tower's configuration of CLIP {architecture}"
+        raise MissingWeights(f"{what} is not on this machine; to fetch it: --allow-download") from problem
     return OpenClip(model.eval().requires_grad_(False), tokenizer, architecture, tag if facts else fingerprint(model))
 
 

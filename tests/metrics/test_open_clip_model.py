@@ -128,7 +128,9 @@ def test_a_tokenizer_that_is_not_here_is_missing_too(tmp_path):
     (tmp_path / "tiny-hub.json").write_text(json.dumps({"embed_dim": 16, "vision_cfg": vision, "text_cfg": text}))
     open_clip.add_model_config(tmp_path)
     torch.save(open_clip.create_model("tiny-hub").state_dict(), tmp_path / "weights.pt")
-    with pytest.raises(MissingWeights, match=r"needs more than its weights: .*fetch it with --allow-download"):
+    with pytest.raises(
+        MissingWeights, match=r"the tokenizer .* of CLIP tiny-hub is not on this machine; to fetch it: --allow"
+    ):
         load_open_clip(f"tiny-hub/{tmp_path / 'weights.pt'}")
 
 
