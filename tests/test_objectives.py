@@ -46,7 +46,7 @@ def test_sds_of_a_perfect_prediction_is_zero(latents):
     assert objectives.sds_direction(latents[0], latents[0]).abs().max() == 0
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("prediction", sorted(objectives.PREDICTIONS))
 def test_a_network_that_hits_its_target_returns_the_noise_and_the_latent(latents, prediction):
     z, eps = latents[:2]
     abar = torch.tensor([0.9, 0.01], dtype=torch.float64).view(-1, 1, 1, 1)
