@@ -130,6 +130,7 @@ def read_checkpoint(checkpoint: Path, config: Path, dtype: torch.dtype) -> Compo
     """
     _check_index(config)
     common: dict[str, Any] = {"config": str(config), "local_files_only": True}
+    lacking = f"{checkpoint} lacks weights that the configuration in {config} asks for"
     try:
         tokenizer, scheduler = _tokenizer_and_scheduler(config)
         with _quiet():
@@ -141,12 +142,11 @@ def read_checkpoint(checkpoint: Path, config: Path, dtype: torch.dtype) -> Compo
     except (OSError, ValueError, SingleFileComponentError) as error:
         reason = _first_line(error)
         raise PreflightError(f"{checkpoint} cannot be loaded with the configuration in {config}: {reason}") from error
-    networks = {"unet": pipeline.unet, "vae": vae, "text_encoder": pipeline.text_encoder}
-    for part, network in networks.items():
-        missing = [name for name, weight in network.state_dict().items() if weight.is_meta]
-        if missing:
-            raise PreflightError(f"{checkpoint} lacks {len(missing)} weights of its {part}: {missing[0]}, ...")
-    return _checked(checkpoint, Components(**networks, tokenizer=tokenizer, scheduler=scheduler))
+    except NotImplementedError as error:  # diffusers moves weights that have a shape and no numbers
+        raise PreflightError(lacking) from error
+    if any(weight.is_meta for weight in pipeline.text_encoder.state_dict().values()):
+        raise PreflightError(lacking)
+    return _checked(checkpoint, Components(pipeline.unet, vae, pipeline.text_encoder, tokenizer, scheduler))
 
 
 def content_hash(folder: Path, checkpoint: Path | None = None) -> str:

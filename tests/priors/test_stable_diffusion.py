@@ -1,18 +1,24 @@
 """The Stable Diffusion prior on a tiny pipeline of the real classes, against diffusers itself."""
 
+import gc
 import json
 import shutil
 import time
+import weakref
 
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from harness_world import write_bench
+from PIL import Image
 
-from piva.config import PriorConfig
+from piva.cli import main
+from piva.config import PriorConfig, identity_values
 from piva.editing import EditInput, edit_batch
-from piva.errors import PreflightError
+from piva.errors import ConfigError, PreflightError
 from piva.methods.piva import Piva
 from piva.priors.stable_diffusion import StableDiffusionPrior, pick_device
+from piva.records import read_run
 
 
 @pytest.fixture
@@ -123,6 +129,52 @@ def test_on_a_cpu_channels_come_last_only_where_asked_for(tiny_pipeline_folder, 
         )
 
 
+@pytest.mark.parametrize(
+    ("attention", "processor"),
+    [("sdpa", "AttnProcessor2_0"), ("eager", "AttnProcessor"), ("sliced", "SlicedAttnProcessor")],
+)
+def test_ways_of_attention_agree(tiny_pipeline_folder, tiny_prior, attention, processor):
+    """An edit in which auxiliaries train: calls without gradient and with."""
+    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu", attention=attention)
+    assert {type(found).__name__ for found in prior.unet.attn_processors.values()} == {processor}
+    case = EditInput("a", torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)), "a cat", "a dog")
+    (output,) = edit_batch(prior, Piva(aux={"lr": 1e-2}), [case], steps=2, seed=0)
+    (expected,) = edit_batch(tiny_prior, Piva(aux={"lr": 1e-2}), [case], steps=2, seed=0)
+    torch.testing.assert_close(output.image, expected.image, atol=1e-4, rtol=0)
+
+
+def test_how_it_is_computed_is_in_no_key():
+    assert identity_values(PriorConfig(attention="eager", drop_text_encoder=True)) == identity_values(PriorConfig())
+    assert set(identity_values(PriorConfig())) == {"model", "revision", "dtype"}  # as before there were more fields
+
+
+def test_another_image_size_is_another_fingerprint(tiny_pipeline_folder, tiny_prior):
+    """Sides of the latent may be odd; the UNet pads."""
+    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu", image_size=(36, 20))
+    assert (prior.image_size, prior.latent_shape) == ((36, 20), (4, 9, 5))
+    assert prior.fingerprint == tiny_prior.fingerprint + "/36x20"
+    case = EditInput("a", torch.rand(3, 36, 20, generator=torch.Generator().manual_seed(0)), "a cat", "a dog")
+    (output,) = edit_batch(prior, Piva(), [case], steps=1, seed=0)
+    assert output.image.shape == (3, 36, 20)
+    same = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu", image_size=(32, 32))
+    assert same.fingerprint == tiny_prior.fingerprint
+
+
+def test_a_run_at_another_size_without_the_text_encoder(tiny_pipeline_folder, tmp_path, capsys):
+    root = write_bench(tmp_path / "bench", n=2, size=32)
+    common = ["--root", str(root), "--out", str(tmp_path), "--tracker", "none", "--method", "dds", "--steps", "1"]
+    prior = ["--prior.model", str(tiny_pipeline_folder), "--prior.device", "cpu", "--prior.drop-text-encoder"]
+    assert main(["run", "pie-bench", *common, *prior, "--prior.image-size", "24", "48"]) == 0
+    assert "resized to the prior's 48x24" in capsys.readouterr().err
+    (folder,) = (tmp_path / "pie-bench").iterdir()
+    record = read_run(folder)
+    assert record.image_size == (24, 48)
+    assert (record.prior["image_size"], record.prior["fingerprint"][-6:]) == ([24, 48], "/24x48")
+    assert Image.open(folder / "images" / "000000000000.png").size == (48, 24)
+    assert main(["run", "pie-bench", *common, *prior, "--prior.image-size", "24", "30"]) == 2
+    assert "takes images whose sides are multiples of 4, which 24x30 is not" in capsys.readouterr().err
+
+
 def test_nothing_of_the_frozen_model_requires_grad_or_is_in_training_mode(tiny_prior):
     for part in (tiny_prior.unet, tiny_prior.vae, tiny_prior.text_encoder):
         assert not any(p.requires_grad for p in part.parameters())
@@ -133,6 +185,18 @@ def test_a_prompt_is_encoded_once(tiny_prior, monkeypatch):
     first = tiny_prior.embed(["a prompt nobody used before", ""])
     monkeypatch.setattr(tiny_prior, "_encode_text", lambda prompts: pytest.fail(f"{prompts} encoded again"))
     assert torch.equal(tiny_prior.embed(["", "a prompt nobody used before"]), first.flip(0))
+
+
+def test_without_its_text_encoder_a_prior_knows_the_prompts_it_has_met(tiny_pipeline_folder, tiny_prior):
+    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu")
+    encoder = weakref.ref(prior.text_encoder)
+    prior.drop_text_encoder(["", "a cat", *(f"prompt {i}" for i in range(1100))])  # more than are kept beside it
+    gc.collect()
+    assert encoder() is None
+    prompts = ["a cat", "prompt 0", "", "prompt 1099"]
+    torch.testing.assert_close(prior.embed(prompts), tiny_prior.embed(prompts))
+    with pytest.raises(ConfigError, match=r"--prior\.drop-text-encoder: .* 'a dog'"):
+        prior.embed(["a cat", "a dog"])
 
 
 def test_a_prompt_of_10000_characters_is_cut_with_a_warning(tiny_prior, pipeline):
