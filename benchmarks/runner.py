@@ -206,6 +206,7 @@ def _keep(job: Job, work: Work, output: EditOutput, together: int) -> None:
         record.seconds_edit, record.peak_bytes = output.seconds, output.peak_bytes
         record.unet_rows, record.unet_rows_backward = output.unet_rows, output.unet_rows_backward
         record.rows_cached, record.psi_rows = output.rows_cached, output.psi_rows
+        record.aux_parameters, record.aux_bytes = output.aux_parameters, output.aux_bytes
     record.batch = together
     record.history = {
         name: {"first": values[0], "last": values[-1], "mean": sum(values) / len(values)}

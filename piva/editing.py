@@ -54,6 +54,8 @@ class EditOutput:
     history: dict[str, list[float]]  # one value a step: t, direction_rms, drift_rms, rows, losses, ...
     error: str | None  # why the image is not to be used
     rows_cached: int = 0  # rows that came from the cache of source rows, in no other count
+    aux_parameters: int = 0  # numbers that were trained for this case, in psi and phi together
+    aux_bytes: int = 0  # of psi and phi of this case with AdamW's states, on the device
     psi_rows: int = 0  # rows a stored psi was trained on before the edit, in no other count: 0 once the store has it
 
 
@@ -242,15 +244,27 @@ def _outputs(
 ) -> list[EditOutput]:
     history = _history(module.log_lines, len(inputs))
     forward, backward = module.engine.rows_forward, module.engine.rows_backward
+    aux_parameters, aux_bytes = _auxiliary_size(module)
     return [
         EditOutput(
             case_id=case.case_id, image=images[i], seconds=seconds, peak_bytes=peak_bytes,
             unet_rows=forward[i] + backward[i], unet_rows_backward=backward[i],
             history=history[i], error=_error(images[i], history[i]), psi_rows=psi_rows[i],
-            rows_cached=module.engine.rows_cached[i],
+            rows_cached=module.engine.rows_cached[i], aux_parameters=aux_parameters // len(inputs),
+            aux_bytes=aux_bytes // len(inputs),
         )
         for i, case in enumerate(inputs)
     ]  # fmt: skip
+
+
+def _auxiliary_size(module: ImageEditing) -> tuple[int, int]:
+    """Numbers that train, and bytes of the auxiliaries with their optimiser's states; of all cases together."""
+    training = module.training_of_auxiliaries
+    if training is None:
+        return 0, 0
+    states = [] if training.optimizer is None else training.optimizer.state.values()
+    held = [*module.auxiliaries.parameters(), *(value for state in states for value in state.values())]
+    return sum(p.numel() for p in training.parameters), sum(x.numel() * x.element_size() for x in held)
 
 
 def _history(lines: Sequence[dict[str, Any]], n_cases: int) -> list[dict[str, list[float]]]:

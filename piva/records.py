@@ -112,6 +112,10 @@ class CaseRecord(Record):
     """Rows that an earlier run had left in the cache of source rows, in no other count."""
     psi_rows: int | None = None
     """Rows a stored psi was trained on before the edit, in no other count; 0 where the store had it."""
+    aux_parameters: int | None = None
+    """Numbers that were trained for this case, in its psi and phi together."""
+    aux_bytes: int | None = None
+    """What psi and phi of this case take of the device, with AdamW's states."""
     peak_bytes: int | None = None
     batch: int = 1
     """How many cases were edited together."""

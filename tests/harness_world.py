@@ -105,7 +105,7 @@ def output(case: EditInput, image: torch.Tensor) -> EditOutput:
     """An edit's output with some costs."""
     return EditOutput(
         case_id=case.case_id, image=image.clamp(0, 1), seconds=0.5, unet_rows=12, unet_rows_backward=0, peak_bytes=None,
-        history={"direction_rms": [3.0, 2.0, 1.0]}, error=None,
+        history={"direction_rms": [3.0, 2.0, 1.0]}, error=None, aux_parameters=1000, aux_bytes=12_000_000,
     )  # fmt: skip
 
 

@@ -44,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{run.path}\n{run.record.method} on {run.record.benchmark}, settings {run.record.settings}")
     for sentence in how_made(run.record) if run.record.launches else []:
         print(f"  {sentence}")
+    for sentence in _auxiliaries(run):
+        print(f"  {sentence}")
     names = present([run], [*run.record.metrics, *COSTS])
     row = rows([run], names)[0]
     table = Table("", "mean", "95 % interval", "n", "missing", "", box=None)
@@ -58,6 +60,15 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{len(run.ok)} of {len(run.planned)} cases scored" + "".join(f"; {mark}" for mark in row.marks))
     _print_failures(run, config.failures)
     return COMPLETE
+
+
+def _auxiliaries(run: "Run") -> list[str]:
+    """What psi and phi take, where the run has them."""
+    sizes = {(case.aux_parameters, case.aux_bytes or 0) for case in run.ok.values() if case.aux_parameters}
+    return [
+        f"psi and phi: {parameters:,} numbers trained for each case; {size / 1e6:,.1f} MB with AdamW's states"
+        for parameters, size in sorted(sizes)
+    ]
 
 
 def _print_failures(run: "Run", tracebacks: bool) -> None:

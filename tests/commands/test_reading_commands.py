@@ -39,6 +39,7 @@ def test_show_prints_scores_and_failures(out, capsys):
     assert "9 of 10 cases scored; partial: 9 of 10 cases" in text
     assert "000000000004: error at edit: RuntimeError: poisoned batch of 1" in text
     assert "level" in text
+    assert "psi and phi: 1,000 numbers trained for each case; 12.0 MB with AdamW's states" in text
     assert "Traceback" not in text
     main(["show", "dds", "--runs", str(out), "--failures"])
     assert "Traceback" in capsys.readouterr().out
