@@ -30,9 +30,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from piva.auxiliary.lora import StackedLoRA
 from piva.auxiliary.training import AuxiliaryTraining
 from piva.noise import Draw
+from piva.priors import Adapter
 from piva.priors.shapes import PriorShape, WeightlessPrior
 from piva.scores import Row, ScoreEngine
 from piva.step import Step
@@ -45,8 +45,8 @@ RESERVE = 2**30
 class Memory:
     """Bytes."""
 
-    weights: Mapping[str, int]  # of "unet", "vae" and "text_encoder"
-    adapters: int  # A and B of every auxiliary and case
+    weights: Mapping[str, int]  # of "unet", "vae", "text_encoder", and the "controlnet" that LoRA adapts
+    adapters: int  # parameters of every auxiliary and case, those that do not train included
     optimiser: int  # AdamW's two moments of those that train
     forward: int  # the call without gradient, at its peak, above what is there before it
     saved: int  # what the call with gradient leaves for its backward pass
@@ -77,6 +77,8 @@ def estimate(
     with FakeTensorMode():
         prior = WeightlessPrior(shape, dtype, image_size)
         parts = {"unet": prior.unet, "vae": prior.vae, "text_encoder": prior.text_encoder}
+        if method.auxiliaries and method.aux.kind == "controlnet-lora":
+            parts["controlnet"] = prior.auxiliaries.frozen(method.aux.controlnet)
         meter = Meter(parameter for part in parts.values() for parameter in part.parameters())
         with meter:
             found = _edit(prior, method, batch_size, meter)
@@ -170,7 +172,9 @@ def _edit(prior: WeightlessPrior, method: Any, batch_size: int, meter: Meter) ->
     draws, captions = _Draws(z_src), [("source", "target")] * batch_size
     adapters = {name: prior.adapter(method.aux, 0, [""] * batch_size) for name in method.auxiliaries}
     training = _training(method, adapters, draws, prior.half) if adapters else None
-    engine = _MeteredEngine(meter, prior, captions, adapters, training)
+    shown = bool(method.auxiliaries) and method.aux.kind != "lora"
+    depth = torch.empty(batch_size, 1, *prior.image_size) if shown else None
+    engine = _MeteredEngine(meter, prior, captions, adapters, training, None, (), depth)
     z = z_src.clone()
     with meter.span() as step:
         _step(method, engine, draws, z, z_src)
@@ -185,7 +189,7 @@ def _edit(prior: WeightlessPrior, method: Any, batch_size: int, meter: Meter) ->
     }  # fmt: skip
 
 
-def _training(method: Any, adapters: Mapping[str, StackedLoRA], draws: _Draws, half: bool) -> AuxiliaryTraining:
+def _training(method: Any, adapters: Mapping[str, Adapter], draws: _Draws, half: bool) -> AuxiliaryTraining:
     """The training of the auxiliaries that train during the edit, after a first update."""
     stored = {"psi"} if method.aux.psi == "stored" else set()
     trained = {name: adapter for name, adapter in adapters.items() if name not in stored}

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 import torch
+from diffusers import ControlNetModel
 from torch.profiler import ProfilerActivity, profile
 
 from piva.auxiliary.training import PROMPTS
@@ -157,3 +158,16 @@ def test_half_precision_halves_what_the_unet_holds(shape):
     full, half = tiny(shape, DDS()), tiny(shape, DDS(), dtype=torch.float16)
     assert half.forward == pytest.approx(full.forward / 2, rel=0.1)
     assert half.decode == full.decode  # the VAE runs in float32
+
+
+def test_controlnets_and_lora_on_one_by_hand(tiny_prior, shape):
+    own = tiny(shape, Piva(aux={"kind": "controlnet"}), batch_size=3)
+    net = ControlNetModel.from_unet(tiny_prior.unet, conditioning_embedding_out_channels=(16, 32, 96))
+    numbers = sum(p.numel() for p in net.parameters())
+    assert own.adapters == 2 * 3 * 4 * numbers
+    assert own.optimiser == 2 * own.adapters + 2 * len(list(net.parameters())) * 4
+    assert "controlnet" not in own.weights
+    adapted = tiny(shape, Piva(aux={"kind": "controlnet-lora", "controlnet": "any"}), 3, torch.float16)
+    assert adapted.weights["controlnet"] == 2 * numbers
+    assert adapted.adapters < own.adapters / 20
+    assert own.peak > tiny(shape, Piva(), batch_size=3).peak + own.adapters

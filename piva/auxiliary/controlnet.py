@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -87,10 +88,8 @@ class StackedControlNet(nn.Module):
 
     def save(self, folder: Path, weights: Mapping[str, Tensor]) -> None:
         """Write one case's weights as `ControlNetModel.from_pretrained` reads them."""
-        with torch.device("meta"):
-            net = ControlNetModel.from_config(self._net[0].config)
-        net.load_state_dict(dict(weights), assign=True)
-        net.save_pretrained(folder, safe_serialization=True)
+        self._net[0].save_config(folder)
+        save_file(dict(weights), folder / _FILES[1], metadata={"format": "pt"})
 
     def read(self, folder: Path) -> dict[str, Tensor]:
         """One case's weights from a folder.
@@ -105,14 +104,15 @@ class StackedControlNet(nn.Module):
         return {name: weight.detach() for name, weight in found.items()}
 
 
-def pretrained(folder: Path) -> ControlNetModel:
-    """The ControlNet in a folder, in float32 on the CPU.
+def pretrained(folder: Path, dtype: torch.dtype = torch.float32) -> ControlNetModel:
+    """The ControlNet in a folder, on the CPU.
 
     Raises:
         ConfigError: there is none in it, or not in safetensors.
     """
+    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
     try:
-        net = ControlNetModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        net = ControlNetModel.from_pretrained(folder, torch_dtype=dtype, **options)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(

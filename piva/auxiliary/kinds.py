@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -58,19 +57,21 @@ class Auxiliaries:
     def net(self, name: str | None) -> ControlNetModel:
         """The ControlNet of that name, in float32 on the CPU; of None, one for this UNet without numbers."""
         if name not in self._nets:
-            if name is None:
-                net = controlnet.blueprint(self.unet, self.scale)
-            else:
-                net = controlnet.pretrained(controlnet.locate(name))
-                controlnet.check_fit(net, self.unet, self.scale, name)
-            self._nets[name] = net
+            made = controlnet.blueprint(self.unet, self.scale) if name is None else self._given(name, torch.float32)
+            self._nets[name] = made
         return self._nets[name]
 
     def frozen(self, name: str) -> ControlNetModel:
         """The ControlNet that LoRA adapts, where the UNet is and in its number type."""
         if name not in self._frozen:
-            self._frozen[name] = deepcopy(self.net(name)).to(self.device, self.unet.dtype)
+            self._frozen[name] = self._given(name, self.unet.dtype).to(self.device)
         return self._frozen[name]
+
+    def _given(self, name: str, dtype: torch.dtype) -> ControlNetModel:
+        """The ControlNet of that name, on the CPU."""
+        net = controlnet.pretrained(controlnet.locate(name), dtype)
+        controlnet.check_fit(net, self.unet, self.scale, name)
+        return net
 
     @contextmanager
     def at_work(self, segments: Sequence[Segment], x: Tensor, t: Tensor, embedding: Tensor) -> Iterator[dict[str, Any]]:
@@ -102,7 +103,7 @@ class Auxiliaries:
         for adapter, _, depth in segments:
             assert isinstance(adapter, StackedControlNet)
             rows, end = slice(end, end + adapter.n_cases), end + adapter.n_cases
-            condition = self._condition(depth, adapter.settings).to(x)
+            condition = _condition(depth, self.net(adapter.settings.controlnet)).to(x)
             found.append(adapter.residuals(x[rows], t[rows], embedding[rows], condition))
         return [torch.cat(outputs) for outputs in zip(*found, strict=True)]
 
@@ -110,14 +111,10 @@ class Auxiliaries:
         self, settings: AuxiliarySettings, segments: Sequence[Segment], x: Tensor, t: Tensor, embedding: Tensor
     ) -> list[Tensor]:
         """What the one ControlNet puts out, each row through its adapter: [R', ...] each."""
-        condition = torch.cat([self._condition(segment.depth, settings).to(x) for segment in segments])
-        down, mid = self.frozen(str(settings.controlnet))(x, t, embedding, condition, return_dict=False)
+        net = self.frozen(str(settings.controlnet))
+        condition = torch.cat([_condition(segment.depth, net).to(x) for segment in segments])
+        down, mid = net(x, t, embedding, condition, return_dict=False)
         return [*down, mid]
-
-    def _condition(self, depth: Tensor | None, settings: AuxiliarySettings) -> Tensor:
-        """Depth [N,1,H,W] in the channels that the ControlNet reads."""
-        assert depth is not None, "rows of a ControlNet need a depth; `edit_batch` checks that there is one"
-        return depth.expand(-1, self.net(settings.controlnet).config.conditioning_channels, -1, -1)
 
     def _adapted(self, settings: AuxiliarySettings) -> LoRASites:
         """Where LoRA acts: in the UNet, or in the ControlNet."""
@@ -134,3 +131,9 @@ def _inputs(residuals: list[Tensor], start: int) -> dict[str, Any]:
     if start:
         residuals = [torch.cat([r.new_zeros(start, *r.shape[1:]), r]) for r in residuals]
     return {"down_block_additional_residuals": residuals[:-1], "mid_block_additional_residual": residuals[-1]}
+
+
+def _condition(depth: Tensor | None, net: ControlNetModel) -> Tensor:
+    """Depth [N,1,H,W] in the channels that the ControlNet reads."""
+    assert depth is not None, "rows of a ControlNet need a depth; `edit_batch` checks that there is one"
+    return depth.expand(-1, net.config.conditioning_channels, -1, -1)
