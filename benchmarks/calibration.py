@@ -135,7 +135,8 @@ def measured_rates(prior: Any, method: Any, needs: Needs, batch: int) -> Rates:
     z = torch.zeros(batch, *prior.latent_shape, device=prior.device)
     draws = DrawPlan(0, case_ids, method.t_min, method.t_max, prior.abar.cpu(), z)
     adapters = {name: prior.adapter(method.aux, 0, case_ids) for name in method.auxiliaries}
-    engine = ScoreEngine(prior, [("a picture", "another picture")] * batch, adapters)
+    depth = torch.zeros(batch, 1, *prior.image_size, device=prior.device)
+    engine = ScoreEngine(prior, [("a picture", "another picture")] * batch, adapters, depth=depth)
     rows, t = [Row(z, TARGET)] * max(needs.step.forward, 1), draws.at(0).t
     with torch.no_grad():
         forward = _seconds(lambda: engine.outputs(rows, t), prior.device) / (len(rows) * batch)

@@ -4,10 +4,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.depth import Depths, depth_digest, reads_depth
 from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.pie_bench import Benchmark, cache_folder
 from benchmarks.plan import Plan, compose
@@ -79,8 +80,10 @@ def check_method(method: Any, prior: Any) -> None:
             prior.adapter(method.aux, seed=0, case_ids=())  # of no case, which finds the layers and builds nothing
 
 
-def editor(method: Any, prior: Any, steps: int, seed: int, row_cache_gb: float = 0) -> Edit:
-    """The function that edits a batch: a method's loop, or an identity row."""
+def editor(
+    method: Any, prior: Any, steps: int, seed: int, row_cache_gb: float = 0, depths: Depths | None = None
+) -> Edit:
+    """The function that edits a batch: a method's loop, or an identity row. `depths` of cases that bring none."""
     from piva.row_store import RowStore
 
     rows = RowStore(cache_folder() / "rows", int(row_cache_gb * 2**30), prior.device) if row_cache_gb else None
@@ -88,6 +91,8 @@ def editor(method: Any, prior: Any, steps: int, seed: int, row_cache_gb: float =
     def edit(inputs: Sequence[EditInput], on_step: OnStep) -> Sequence[EditOutput]:
         if method.name in IDENTITY_ROWS:
             return list(method.edit(prior, inputs))
+        if depths is not None:
+            inputs = [replace(case, depth=depths(case.case_id)) for case in inputs]
         store = cache_folder() / "psi"
         outputs = edit_batch(
             prior, method, inputs, steps=steps, seed=seed, on_step=on_step, cache=rows, psi_store=store
@@ -105,7 +110,8 @@ def describe(
     """The record of a run, with both keys; its folder may hold an earlier launch of it."""
     steps, seed = (0, 0) if method.name in IDENTITY_ROWS else (config.steps, seed)
     facts = config.prior.model_dump(mode="json") | {"name": prior.name, "fingerprint": prior.fingerprint}
-    made = Making(method.name, method, facts, steps, seed, image_size=prior.image_size)
+    depth = depth_digest(root) if reads_depth(method) else None
+    made = Making(method.name, method, facts, steps, seed, image_size=prior.image_size, depth=depth)
     return run_record(benchmark, root, made, scorer)
 
 
@@ -123,6 +129,8 @@ class Making:
     image_size: tuple[int, int] | None = None
     files: str | None = None
     """Digest of the images, where they were made elsewhere."""
+    depth: str | None = None
+    """Digest of the depth files, where there are some and the method reads them."""
 
 
 def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunRecord:
@@ -130,11 +138,11 @@ def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunReco
     split, method = benchmark.split(root), made.method
     data = {"name": benchmark.name, "version": benchmark.version(), "split": split}
     key = edit_key(
-        benchmark=data | ({"files": made.files} if made.files else {}),
+        benchmark=data | {name: value for name, value in (("files", made.files), ("depth", made.depth)) if value},
         method=made.name,
         method_version=method.VERSION,
         settings=method,
-        prior=made.prior["fingerprint"],
+        prior=weights_of(made.prior["fingerprint"], method),
         steps=made.steps,
         seed=made.seed,
     )
@@ -154,6 +162,16 @@ def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunReco
         image_size=made.image_size,
         metrics=dict(scorer.spec),
     )
+
+
+def weights_of(prior: str, method: Any) -> str:
+    """Fingerprint of the prior, and of the ControlNet that the method's auxiliaries start from, where one is given."""
+    name = method.aux.controlnet if getattr(method, "auxiliaries", ()) else None
+    if name is None:
+        return prior
+    from piva.auxiliary.controlnet import fingerprint
+
+    return f"{prior}+controlnet/{fingerprint(name)}"
 
 
 def run_path(out: Path, record: RunRecord) -> Path:

@@ -11,11 +11,15 @@ import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from benchmarks.depth import file_depth, toybox_depth
 from piva.data.pie_bench import Case, read
 from piva.errors import ConfigError, PreflightError
 from piva.keys import digest, file_hash
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TOYBOX_CASES = 200
 
@@ -31,6 +35,8 @@ class Benchmark:
     """(folder given by the user or None, split asked for or None) -> folder of the data."""
     split: Callable[[Path], str | None]
     """Folder of the data -> its split; None where the benchmark has none."""
+    depth: Callable[[Path, Case], Callable[[], "Tensor"] | None] = file_depth
+    """(folder of the data, case) -> what reads the scaled inverse depth [1,H,W] of its picture; None: there is none."""
     pictures: Literal["toybox", "real"] = "real"
     """What its images are of: it decides which models score them unless a flag does."""
 
@@ -145,5 +151,7 @@ def _write_toybox(folder: Path, split: str) -> None:
     write(folder, "dev" if split == "dev" else "test", n=TOYBOX_CASES)
 
 
-PIE_TOYBOX = Benchmark("pie-toybox", toybox_version, locate_pie_toybox, toybox_split, pictures="toybox")
+PIE_TOYBOX = Benchmark(
+    "pie-toybox", toybox_version, locate_pie_toybox, toybox_split, depth=toybox_depth, pictures="toybox"
+)
 PIE_BENCH = Benchmark("pie-bench", lambda: 1, locate_pie_bench, lambda root: None)

@@ -11,10 +11,10 @@ import tyro
 
 from piva.commands.arguments import parse, take, with_method
 from piva.config import MetricFlags, PriorConfig, Settings, identity, runtime
-from piva.errors import COMPLETE, PreflightError
+from piva.errors import COMPLETE, ConfigError, PreflightError
 
 if TYPE_CHECKING:
-    from piva.editing import EditOutput
+    from piva.editing import EditInput, EditOutput
 
 PANEL_HEIGHT = 384
 """A panel of a smaller picture is enlarged to about this, with hard pixels."""
@@ -46,6 +46,10 @@ class EditConfig(Settings):
 
     prior: PriorConfig = identity(default_factory=PriorConfig)
 
+    depth: Path | None = identity(None)
+    """Inverse depth of the picture, for --method.aux.kind controlnet and controlnet-lora: a PNG of 8 or 16 bits, near =
+    white, or an .npy [H, W] in [0, 1], near = 1; of the picture's size."""
+
     out: Path | None = runtime(None)
     """Folder to write to; edits/<picture>-<method>-<key> otherwise."""
 
@@ -62,13 +66,16 @@ def main(arguments: Sequence[str]) -> int:
     if not config.picture.is_file():  # before torch is imported, which takes seconds
         raise PreflightError(f"{config.picture}: there is no such file")
 
+    _check_depth(config)
     from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
     from benchmarks.runner import to_eight_bits
     from piva.data.images import ImageFileError
     from piva.data.photos import fit_photo, read_photo
+    from piva.editing import EditInput
 
     try:
         photo = read_photo(config.picture)
+        depth = _read_depth(config, (photo.height, photo.width))
     except ImageFileError as problem:
         raise PreflightError(str(problem)) from problem
     prior = load_prior(config.prior)
@@ -78,12 +85,13 @@ def main(arguments: Sequence[str]) -> int:
     image, change = fit_photo(photo, prior.image_size, config.fit)
     image = to_eight_bits(image)
     pixels = sha256(image.numpy().tobytes()).hexdigest()
-    key = _key(config, pixels, prior.fingerprint)
+    case = EditInput(pixels, image, config.source, config.target, _fit_depth(depth, prior.image_size, config.fit))
+    key = _key(config, case, prior.fingerprint)
     out = config.out or Path("edits") / f"{config.picture.stem}-{config.method.name}-{key}"
     check_disk(out)
     if change:
         print(f"{config.picture} {change}", file=sys.stderr)
-    output = _edit(config, prior, image, pixels)
+    output = _edit(config, prior, case)
     if output.error:
         raise PreflightError(f"the edit failed: {output.error}; try a smaller --method.step-size or --method.guidance")
     edited = to_eight_bits(output.image)
@@ -97,28 +105,60 @@ def main(arguments: Sequence[str]) -> int:
     return COMPLETE
 
 
-def _key(config: Any, pixels: str, fingerprint: str) -> str:
+def _check_depth(config: Any) -> None:
+    """Raises ConfigError where the method reads depth and there is none, or the other way round."""
+    from benchmarks.depth import reads_depth
+
+    if config.depth is not None and not reads_depth(config.method):
+        raise ConfigError("--depth: only --method.aux.kind controlnet and controlnet-lora read it, and not blank")
+    if config.depth is None and reads_depth(config.method):
+        kind = config.method.aux.kind
+        raise ConfigError(f"--method.aux.kind {kind} reads depth: give --depth FILE, or take --method.aux.depth blank")
+
+
+def _read_depth(config: Any, size: tuple[int, int]) -> Any:
+    """Depth [1,H,W] of a picture of this (H, W), or None where none is given."""
+    from piva.data.depth_files import read_depth
+    from piva.data.images import ImageFileError
+
+    if config.depth is None:
+        return None
+    depth = read_depth(config.depth)
+    if tuple(depth.shape[1:]) != size:
+        found, wanted = (f"{width}x{height}" for height, width in (depth.shape[1:], size))
+        raise ImageFileError(f"{config.depth}: depth is {found}, the picture {wanted}")
+    return depth
+
+
+def _fit_depth(depth: Any, size: tuple[int, int], fit: Literal["crop", "stretch"]) -> Any:
+    from piva.data.photos import fit_depth
+
+    return None if depth is None else fit_depth(depth, size, fit)
+
+
+def _key(config: Any, case: "EditInput", fingerprint: str) -> str:
+    from benchmarks.launch import weights_of
     from piva.keys import edit_key
 
-    facts = {"pixels": pixels, "source": config.source, "target": config.target}
+    facts = {"pixels": case.case_id, "source": config.source, "target": config.target}
+    if case.depth is not None:
+        facts["depth"] = sha256(case.depth.numpy().tobytes()).hexdigest()
     return edit_key(
         benchmark=facts,
         method=config.method.name,
         method_version=config.method.VERSION,
         settings=config.method,
-        prior=fingerprint,
+        prior=weights_of(fingerprint, config.method),
         steps=config.steps,
         seed=config.seed,
     )
 
 
-def _edit(config: Any, prior: Any, image: Any, pixels: str) -> "EditOutput":
+def _edit(config: Any, prior: Any, case: "EditInput") -> "EditOutput":
     """The edit; noise is keyed by the digest of the pixels, as edit_key is: a file's name is only a name."""
     from benchmarks.launch import editor
     from benchmarks.progress import Bar
-    from piva.editing import EditInput
 
-    case = EditInput(pixels, image, config.source, config.target)
     with Bar(config.method.name, 1, config.steps) as bar:
         edit = editor(config.method, prior, config.steps, config.seed)
         return edit([case], lambda values: bar.step({**values, "cases": 1}))[0]
@@ -161,6 +201,8 @@ def _write_record(
         "unet_rows": output.unet_rows,
         "unet_rows_backward": output.unet_rows_backward,
         "psi_rows": output.psi_rows,
+        "aux_parameters": output.aux_parameters,
+        "aux_bytes": output.aux_bytes,
         "metrics": scores.values,
         "reasons": scores.reasons,
         "provenance": collect(str(prior.device)).model_dump(),

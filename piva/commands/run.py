@@ -14,6 +14,7 @@ from piva.registry import resolve
 
 if TYPE_CHECKING:
     from benchmarks.calibration import Calibration
+    from benchmarks.depth import Depths
     from benchmarks.forecast import Command
     from benchmarks.plan import Plan
     from piva.data.pie_bench import Case
@@ -31,6 +32,8 @@ class Tools:
     cases: "list[Case]"
     prior: Any
     scorer: Any
+    depths: "Depths | None"
+    """None where the method reads no depth."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,6 +62,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _prepare(benchmark: Any, config: Any) -> Tools:
     """Everything that can be wrong before any work is found here."""
+    from benchmarks.depth import depths_of
     from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
     from benchmarks.plan import spread
 
@@ -68,10 +72,11 @@ def _prepare(benchmark: Any, config: Any) -> Tools:
     cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
     prior = load_prior(config.prior)
     check_method(config.method, prior)
+    depths = depths_of(benchmark, root, cases, config.method, prior.image_size)
     if config.prior.drop_text_encoder and not config.dry_run:
         prior.drop_text_encoder(["", *(prompt for case in cases for prompt in (case.src, case.tgt))])
     scorer = load_scorer(str(prior.device), config, benchmark.pictures)
-    return Tools(benchmark, config, root, cases, prior, scorer)
+    return Tools(benchmark, config, root, cases, prior, scorer, depths)
 
 
 def _forecast(tools: Tools) -> int:
@@ -146,7 +151,7 @@ def _execute(tools: Tools, record: "RunRecord", folder: "RunFolder", plan: "Plan
     config, prior = tools.config, tools.prior
     record = launched(record, folder.path, plan.cases, config.batch_size, str(prior.device))
     folder.write_run(record)
-    edit = editor(config.method, prior, config.steps, seed, config.row_cache_gb)
+    edit = editor(config.method, prior, config.steps, seed, config.row_cache_gb, tools.depths)
     mirror = open_mirror(config.tracker)
     mirror.start(record, folder.path)
     try:

@@ -55,15 +55,29 @@ def fit_photo(image: Image.Image, size: tuple[int, int], fit: Fit) -> tuple[Tens
         return _to_tensor(image), None
     steps = []
     given = f"{image.width}x{image.height}"
-    if fit == "crop" and image.width * height != image.height * width:
-        scale = min(image.width / width, image.height / height)
-        box_width, box_height = max(1, round(width * scale)), max(1, round(height * scale))
-        left, top = (image.width - box_width) // 2, (image.height - box_height) // 2
+    left, top, box_width, box_height = _middle((image.height, image.width), size, fit)
+    if (box_width, box_height) != image.size:
         image = image.crop((left, top, left + box_width, top + box_height))
         steps.append(f"cropped to its middle {box_width}x{box_height}")
     if image.size != (width, height):
         steps.append(f"resized to the prior's {width}x{height}")
     return resize_image(_to_tensor(image), size), f"{given}: " + ", ".join(steps)
+
+
+def fit_depth(depth: Tensor, size: tuple[int, int], fit: Fit) -> Tensor:
+    """Depth [1,H',W'] of a photo as `fit_photo` fits that: [1,H,W]."""
+    left, top, width, height = _middle((depth.shape[-2], depth.shape[-1]), size, fit)
+    return resize_image(depth[:, top : top + height, left : left + width], size)
+
+
+def _middle(given: tuple[int, int], size: tuple[int, int], fit: Fit) -> tuple[int, int, int, int]:
+    """left, top, width and height of the part of a picture of (H, W) `given` that is kept for one of `size`."""
+    (given_height, given_width), (height, width) = given, size
+    if fit == "stretch" or given_width * height == given_height * width:
+        return 0, 0, given_width, given_height
+    scale = min(given_width / width, given_height / height)
+    box_width, box_height = max(1, round(width * scale)), max(1, round(height * scale))
+    return (given_width - box_width) // 2, (given_height - box_height) // 2, box_width, box_height
 
 
 def _from_deep(image: Image.Image) -> Image.Image:

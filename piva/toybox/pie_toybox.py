@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from piva.data.depth import scaled_inverse_depth
 from piva.data.masks import encode_mask
 from piva.toybox.captions import caption
 from piva.toybox.edits import CHANGES, Edit, blended_word, sample_edit
@@ -57,10 +58,8 @@ def write(root: Path, split: Split, n: int = 200, size: int = 64) -> None:
     """
     if n < 1:
         raise ValueError(f"can't write {n} cases: give at least one")
-    edits = {}
-    for k in range(n):
-        type_id, index = tuple(CHANGES)[k % 10], k // 10
-        edits[f"{type_id}{index:011d}"] = sample_edit(type_id, index, split)
+    places = [(tuple(CHANGES)[k % 10], k // 10) for k in range(n)]
+    edits = {f"{type_id}{index:011d}": sample_edit(type_id, index, split) for type_id, index in places}
     mapping: dict[str, dict] = {}
     labels: dict[str, dict] = {}
     ids = list(edits)
@@ -79,6 +78,12 @@ def write(root: Path, split: Split, n: int = 200, size: int = 64) -> None:
     (root / "dataset.json").write_text(json.dumps({"split": split, "version": VERSION}))
     (root / "toybox.json").write_text(json.dumps(labels, indent=1))
     (root / "mapping_file.json").write_text(json.dumps(mapping, indent=1))
+
+
+def source_depth(case_id: str, split: Split, size: int) -> Tensor:
+    """Scaled inverse depth [1,H,W] in [0,1], near = 1, of a case's source picture: its world is drawn again."""
+    source = sample_edit(case_id[0], int(case_id[1:]), split).source
+    return scaled_inverse_depth(render([source], size).depth)[0]
 
 
 def edit_mask(source: Tensor, target: Tensor) -> Tensor:

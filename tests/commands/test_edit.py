@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
+import torch
 from harness_world import output, use_plain_world
 from PIL import Image
 
 from piva.cli import main
+from piva.data.images import resize_image
 
 
 @pytest.fixture
@@ -94,6 +97,38 @@ def test_an_edit_that_runs_away_is_said_to(edit, monkeypatch, capsys):
     use_plain_world(monkeypatch, edit=diverged)
     assert edit() == 3
     assert "the edit failed: the image is not finite; try a smaller" in capsys.readouterr().err
+
+
+def test_depth_is_read_and_cut_as_the_picture_is(edit, tmp_path, monkeypatch):
+    seen = []
+
+    def keep(inputs, on_step):
+        seen.extend(inputs)
+        return [output(case, case.image) for case in inputs]
+
+    scorer = use_plain_world(monkeypatch, edit=keep)
+    scorer.score = lambda case: scorer.score_batch([case])[0]
+    ramp = np.tile(np.linspace(0, 1, 40, dtype=np.float32), (30, 1))
+    keys = []
+    for name, depth in (("one", ramp), ("other", 1 - ramp)):
+        np.save(tmp_path / f"{name}.npy", depth)
+        assert edit("--method.aux.kind", "controlnet", "--depth", str(tmp_path / f"{name}.npy")) == 0
+        keys.append(edit.record()["edit_key"])
+    assert keys[0] != keys[1]
+    expected = resize_image(torch.from_numpy(ramp)[None, :, 5:35], (16, 16))
+    assert torch.equal(seen[0].depth, expected)
+    np.save(tmp_path / "small.npy", ramp[:10])
+    assert edit("--method.aux.kind", "controlnet", "--depth", str(tmp_path / "small.npy")) == 3
+
+
+def test_depth_and_the_method_have_to_agree(edit, tmp_path, capsys):
+    assert edit("--method.aux.kind", "controlnet") == 2
+    assert "reads depth: give --depth FILE" in capsys.readouterr().err
+    assert edit("--depth", str(tmp_path / "depth.npy")) == 2
+    assert "--depth: only --method.aux.kind controlnet" in capsys.readouterr().err
+    assert edit("--method.aux.kind", "controlnet", "--method.aux.depth", "blank") == 0
+    assert edit("--method.aux.kind", "controlnet-lora") == 2
+    assert "controlnet-lora needs --method.aux.controlnet" in capsys.readouterr().err
 
 
 def test_prompts_are_needed(tmp_path, capsys):
