@@ -75,7 +75,10 @@ frontier: setup ## DDS and Piva, eight settings each, ten test cases of each typ
 	for s in $(PIVA_GRID); do set -- $$s; \
 	  $(EDIT) --method piva --method.guidance $$1 --method.lam $$2 $(FAST) --method.aux.psi stored --steps 100 \
 	    $(GRID) || exit 1; done
-	$(BIN)/piva frontier --runs runs/frontier --figure reports/frontier.png --into reports/frontier.md
+	$(BIN)/piva frontier --runs runs/frontier --over lpips psnr_to_true lpips_to_true saturation_shift --rows 600 \
+	  --figure reports/frontier.png --into reports/frontier.md
+	$(BIN)/piva report --runs runs/frontier --metrics $(TABLE) --into reports/frontier-runs.md \
+	  --baseline "dds guidance=2.0 steps=200"
 
 speed: setup ## how fast edits are, on an idle machine (half an hour): reports/speed.md, reports/means.md
 	$(BIN)/python -m benchmarks.speed --cases 2 --steps 30 --batch-sizes 1 4 16 --threads 2 --markdown reports/speed.md
