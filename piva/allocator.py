@@ -5,7 +5,7 @@ import sys
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc to keep freed blocks: mapping them afresh for every activation costs a CPU a tenth to a fifth.
+    """Tells glibc to keep freed blocks: mapping them afresh for every activation can cost a CPU a tenth.
 
     For a whole process, so commands and trainings ask for it, and no import does. Without glibc it does nothing.
     """
