@@ -1,5 +1,6 @@
 """What every kind of auxiliary keeps to, and LoRA on a frozen ControlNet against peft."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -163,7 +164,7 @@ def test_a_stored_psi_is_kept_in_its_library_s_form(tiny_prior, tiny_controlnet,
 
 
 def test_the_key_of_a_stored_psi_covers_kind_controlnet_and_depth(tiny_prior, tiny_controlnet, tmp_path, depth):
-    ControlNetModel.from_pretrained(tiny_controlnet).save_pretrained(tmp_path / "copy")
+    shutil.copytree(tiny_controlnet, tmp_path / "copy")
 
     def key(kind, folder=tiny_controlnet, **settings):
         return psi_key(tiny_prior, "image", "a cat", AuxiliarySettings(**aux(kind, folder, **settings)), (50, 948))

@@ -7,7 +7,7 @@ import torch
 from analytic_world import gaussian_prior, inputs
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from piva.editing import EditInput, _module, edit_batch
+from piva.editing import EditInput, _module, _plan, edit_batch
 from piva.methods.dds import DDS
 from piva.methods.piva import Piva
 from piva.priors.stable_diffusion import StableDiffusionPrior
@@ -18,7 +18,8 @@ PICTURE = EditInput("a", torch.rand(3, 32, 32, generator=torch.Generator().manua
 def module_for(method, n=2):
     prior, cases = gaussian_prior(), inputs(n)
     z_src = prior.encode(torch.stack([case.image for case in cases]))
-    return _module(prior, method, cases, [case.case_id for case in cases], z_src, 0, None, None)[0]
+    plan = _plan(prior, method, cases, z_src, steps=4, seed=0)
+    return _module(prior, method, cases, [case.case_id for case in cases], plan, None, None, None)[0]
 
 
 def test_the_prior_is_not_in_the_module_tree():
@@ -79,7 +80,8 @@ def sync_is_an_error():
 def loop_of(prior, method):
     """The module of one picture, ready to step by hand, after its first two steps, in which kernels are chosen."""
     z_src = prior.encode(PICTURE.image[None])
-    module, _ = _module(prior, method, [PICTURE], ["a"], z_src, 0, None, None)
+    plan = _plan(prior, method, [PICTURE], z_src, steps=5, seed=0)
+    module, _ = _module(prior, method, [PICTURE], ["a"], plan, None, None, None)
     module.to(prior.device)
     optimizer = module.configure_optimizers()
     module.optimizers = lambda use_pl_optimizer: optimizer

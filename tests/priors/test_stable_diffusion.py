@@ -110,7 +110,7 @@ def test_a_compiled_unet_is_traced_once_for_all_batches_and_edits_alike(tiny_pip
         case = EditInput(str(seed), image, "a cat", "a dog")
         (output,) = edit_batch(prior, Piva(aux={"lr": 1e-2}), [case], steps=3, seed=seed)
         (expected,) = edit_batch(tiny_prior, Piva(aux={"lr": 1e-2}), [case], steps=3, seed=seed)
-        torch.testing.assert_close(output.image, expected.image, atol=1e-5, rtol=0)
+        torch.testing.assert_close(output.image, expected.image, atol=1e-4, rtol=0)
         assert len(graphs) == 2  # rows without gradient, and with
 
 

@@ -89,7 +89,7 @@ def test_the_command_prints_and_writes(options, tmp_path, capsys):
         "--methods", "dds", "piva", "--root", str(options.root), "--prior.model", options.prior.model,
         "--prior.device", "cpu", "--json", str(tmp_path / "speed.json"), "--markdown", str(tmp_path / "speed.md"),
     ]  # fmt: skip
-    (tmp_path / "speed.md").write_text("kept\n<!-- results: begin -->\nold\n<!-- results: end -->\nkept too\n")
+    (tmp_path / "speed.md").write_text("kept\n<!-- results: begin -->\nstale\n<!-- results: end -->\nkept too\n")
     assert main(arguments) == 0
     captured = capsys.readouterr()
     assert "seconds per edit" in captured.out
@@ -107,7 +107,7 @@ def test_the_command_prints_and_writes(options, tmp_path, capsys):
     assert "where the time goes" in text
     assert text.startswith("kept\n<!-- results: begin -->")
     assert text.endswith("<!-- results: end -->\nkept too\n")
-    assert "old" not in text
+    assert "stale" not in text
 
 
 def test_more_cases_than_there_are_is_a_bad_configuration(options, capsys):
