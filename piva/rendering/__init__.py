@@ -1,0 +1,1 @@
+"""Cameras, rays, fields and volume rendering."""
