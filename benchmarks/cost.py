@@ -9,7 +9,6 @@ keeps. What an earlier run left in that cache is not known here, and counts as i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks.depth import Depths
 from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.plan import Plan
 from benchmarks.runner import to_eight_bits
@@ -25,7 +25,8 @@ from piva.auxiliary.lora import StackedLoRA
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.stored import psi_key
 from piva.data.pie_bench import load_image
-from piva.editing import EditInput, edit_batch
+from piva.editing import EditInput, edit_batch, source_digest
+from piva.schedule import t_range
 from piva.scores import RowCache
 
 if TYPE_CHECKING:
@@ -133,10 +134,21 @@ def psi_cost(needs: Needs, rates: Rates, keys: Collection[str], size: int) -> di
     return {f"psi {key}": one for key in keys}
 
 
-def source_rows_cost(needs: Needs, rates: Rates, key: str, steps: int, cases: int, size: int) -> dict[str, Cost]:
-    """Shared cost of source rows that are kept, of `size` bytes each; `key` names prior, seed and t range."""
-    rows = needs.source * steps * cases
-    return {f"source rows {key}": Cost(rows=rows, seconds=rates.seconds(rows), disk_bytes=size * rows.total)}
+def source_rows_cost(needs: Needs, rates: Rates, keys: Collection[str], cases: int, size: int) -> dict[str, Cost]:
+    """Shared cost of source rows that are kept, of `size` bytes each; a step for each of `source_row_keys`."""
+    rows = needs.source * cases
+    one = Cost(rows=rows, seconds=rates.seconds(rows), disk_bytes=size * rows.total)
+    return {f"source rows {key}": one for key in keys}
+
+
+def source_row_keys(prior: Any, method: Any, seed: int, steps: int) -> list[str]:
+    """What the source rows of each step depend on besides the case: two runs share the steps whose keys are equal.
+
+    A step's timesteps are drawn from the range that t_min, t_max and t_law give it. (Draws from two ranges may fall on
+    the same timestep by chance; that counts as if they did not.)
+    """
+    ranges = (t_range(method.t_law, method.t_min, method.t_max, step, steps) for step in range(steps))
+    return [f"{prior.fingerprint} seed {seed} step {step} t {low}-{high}" for step, (low, high) in enumerate(ranges)]
 
 
 def needs_of(method: Any) -> Needs:
@@ -157,15 +169,19 @@ def edited(plan: Plan) -> int:
     return sum(len(batch.cases) for batch in plan.batches)
 
 
-def untrained_psi(plan: Plan, method: Any, prior: Any, store: Path) -> set[str]:
-    """Keys of the stored psi that the plan's edits need and `store` does not hold."""
+def untrained_psi(plan: Plan, method: Any, prior: Any, store: Path, depths: Depths | None = None) -> set[str]:
+    """Keys of the stored psi that the plan's edits need and `store` does not hold.
+
+    Args:
+        depths: of cases, where the method's auxiliaries read them.
+    """
     if method.name in IDENTITY_ROWS or not method.auxiliaries or method.aux.psi != "stored":
         return set()
-    cases = [case for batch in plan.batches for case in batch.cases]
-    images = (to_eight_bits(load_image(case, prior.image_size)) for case in cases)
-    sources = (hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in images)
-    span = method.t_min, method.t_max
-    keys = {psi_key(prior, source, case.src, method.aux, span) for source, case in zip(sources, cases, strict=True)}
+    span, keys = (method.t_min, method.t_max), set()
+    for case in (case for batch in plan.batches for case in batch.cases):
+        image = to_eight_bits(load_image(case, prior.image_size))
+        source = source_digest(image, depths(case.id) if depths else None, method.aux)
+        keys.add(psi_key(prior, source, case.src, method.aux, span))
     return {key for key in keys if not (store / key).is_dir()}
 
 

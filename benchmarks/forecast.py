@@ -17,10 +17,12 @@ from benchmarks.cost import (
     psi_bytes,
     psi_cost,
     run_cost,
+    source_row_keys,
     source_rows_cost,
     together,
     untrained_psi,
 )
+from benchmarks.depth import Depths
 from benchmarks.plan import Plan
 
 
@@ -43,6 +45,8 @@ class Command:
     """Folder of finished psi."""
     row_cache: bool = False
     """Whether source rows are kept for other runs."""
+    depths: Depths | None = None
+    """Of cases, for a method whose auxiliaries read them."""
 
 
 def forecast(plans: Mapping[int, Plan], method: Any, calibration: Calibration, command: Command) -> Forecast:
@@ -53,7 +57,7 @@ def forecast(plans: Mapping[int, Plan], method: Any, calibration: Calibration, c
     tariff = Tariff(prior, rates, calibration.case_bytes, command.steps, command.row_cache)
     costs = []
     for seed, plan in plans.items():
-        missing = untrained_psi(plan, method, prior, command.psi_store)
+        missing = untrained_psi(plan, method, prior, command.psi_store, command.depths)
         costs.append(tariff.run(method, needs, seed, edited(plan), missing))
     return Forecast(needs, command.steps, rates, together(costs))
 
@@ -72,9 +76,9 @@ class Tariff:
         """The cost of editing so many cases with one seed; `psi` are the keys of those that have to be trained."""
         rows: Mapping[str, Cost] = {}
         if self.row_cache and needs.source.total:
-            key = f"{self.prior.fingerprint} {method.t_min}-{method.t_max} seed {seed}"
+            keys = source_row_keys(self.prior, method, seed, self.steps)
             size = 4 * math.prod(self.prior.latent_shape)  # float32
-            rows = source_rows_cost(needs, self.rates, key, self.steps, cases, size)
+            rows = source_rows_cost(needs, self.rates, keys, cases, size)
         trained = psi_cost(needs, self.rates, psi, psi_bytes(method, self.prior) if psi else 0)
         return run_cost(needs, self.steps, cases, self.rates, self.case_bytes, trained, rows)
 

@@ -79,7 +79,7 @@ def sweep_table(found: Sweep, cases: int, seeds: int, tariff: Tariff, device: st
 
 
 def _costs(methods: Mapping[str, Any], cases: Sequence[Case], seeds: Sequence[int], tariff: Tariff) -> dict[str, Cost]:
-    """Of each method with every seed; a source image is known by its file, psi by image and prompt."""
+    """Of each method with every seed; a source image, and its depth, is known by its file, psi by that and prompt."""
     by_name = {method.name: method for method in methods.values()}
     needs = {name: needs_of(method) for name, method in by_name.items()}  # lambda, above 0, changes no row
     costs = {}

@@ -1,7 +1,7 @@
 """Source rows kept on disk between runs: what a sweep over lambda, guidance or methods would compute again.
 
 A row at the noised source depends on the weights, the source, the prompt, the seed and the step, and on no setting of
-a method besides its t range. One safetensors file holds all rows of one (prior, source, prompt):
+a method besides its t range and law. One safetensors file holds all rows of one (prior, source, prompt):
     index [N], t [N]    int64, the step and its timestep
     rows [N,C,h,w]      the network's output, in its own number type
 """

@@ -92,7 +92,7 @@ def _forecast(tools: Tools) -> int:
         plans[seed] = plan_run(path, record, tools.cases, config.batch_size)
         _announce(tools, path, plans[seed])
     calibration = Calibration(tools.prior, config.method, config.out)
-    command = Command(config.steps, cache_folder() / "psi", row_cache=config.row_cache_gb > 0)
+    command = Command(config.steps, cache_folder() / "psi", config.row_cache_gb > 0, tools.depths)
     print("\n".join(sentences(forecast(plans, config.method, calibration, command))))
     _print_sweep(tools, calibration, command)
     return COMPLETE

@@ -18,6 +18,7 @@ from benchmarks.cost import (
     psi_bytes,
     psi_cost,
     run_cost,
+    source_row_keys,
     source_rows_cost,
     together,
     untrained_psi,
@@ -62,6 +63,32 @@ def test_source_rows_foretold_are_those_a_cache_serves(tiny_prior, method):
         assert needs_of(method).source * 3 == Rows(forward=output.rows_cached)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ((DDS(t_law="annealed"), 4), (Piva(t_law="annealed"), 4), 4),
+        ((DDS(t_law="decreasing"), 4), (DDS(t_law="decreasing", guidance=3), 4), 4),
+        ((DDS(), 4), (DDS(guidance=3), 6), 4),  # uniform: the steps of a shorter run are those of a longer one
+        ((DDS(), 4), (DDS(t_law="annealed"), 4), 1),  # in the first step it draws from the whole range too
+        ((DDS(t_law="annealed"), 4), (DDS(t_law="annealed"), 6), 1),
+        ((DDS(t_law="decreasing"), 4), (DDS(t_law="decreasing"), 6), 1),
+        ((DDS(), 4), (DDS(t_max=900), 4), 0),
+        ((DDS(t_law="annealed"), 4), (DDS(t_law="decreasing"), 4), 0),
+    ],
+)
+def test_what_two_runs_share_of_their_source_rows_is_foretold(tiny_prior, first, second, found):
+    """`found` steps of the second run; the cache, and the sum of both forecasts, say so."""
+    cache, rates, costs = RowCache(), Rates(1.0, 3.0), []
+    for method, steps in (first, second):
+        outputs = edit_batch(tiny_prior, method, inputs(2), steps=steps, seed=0, cache=cache)
+        needs = needs_of(method)
+        keys = source_row_keys(tiny_prior, method, 0, steps)
+        shared = source_rows_cost(needs, rates, keys, 2, 1024)
+        costs.append(run_cost(needs, steps, 2, rates, 0, {}, shared))
+    assert [output.rows_cached for output in outputs] == [2 * found] * 2
+    assert together(costs).whole.rows == sum((cost.whole.rows for cost in costs), Rows()) - Rows(2 * 2 * found)
+
+
 def test_rows_of_the_defaults_are_those_on_paper():
     assert needs_of(SDS()).step == Rows(2, 0)
     assert needs_of(DDS()).step == Rows(4, 0)
@@ -89,7 +116,8 @@ def sweep(rates, row_cache):
     grid += [Piva(lam=lam, guidance=s, aux=stored) for lam, s in itertools.product((0.2, 0.4, 0.8), (3, 5, 7.5))]
     for (method, needs), seed in itertools.product([(method, needs_of(method)) for method in grid], range(3)):
         psi = psi_cost(needs, rates, [f"of case {k}" for k in range(700)] if method.auxiliaries else [], 3_000_000)
-        rows = source_rows_cost(needs, rates, f"seed {seed}", 200, 700, 65_536) if row_cache else {}
+        keys = [f"seed {seed} step {step}" for step in range(200)]
+        rows = source_rows_cost(needs, rates, keys, 700, 65_536) if row_cache else {}
         runs.append(run_cost(needs, 200, 700, rates, 400_000, psi, rows))
     return runs
 
@@ -146,4 +174,24 @@ def test_psi_that_the_store_lacks(tiny_prior, cases, tmp_path):
     assert untrained_psi(plan, Piva(), tiny_prior, store) == set()
     assert untrained_psi(plan, Piva(lam=0, aux=method.aux), tiny_prior, store) == set()
     weights = load_file(store / names.pop() / "adapter_model.safetensors")
+    assert psi_bytes(method, tiny_prior) == sum(weight.nbytes for weight in weights.values())
+
+
+def test_psi_that_reads_depth_is_known_by_its_depth_too(tiny_prior, cases, tmp_path):
+    method = Piva(aux={"kind": "controlnet", "psi": "stored", "psi_steps": 1})
+    plan, store = compose(cases, 2, {}, "k", tmp_path), tmp_path / "psi"
+    levels = {case.id: torch.full((1, 32, 32), 0.1 * k) for k, case in enumerate(cases)}
+    pictures = {case.id: to_eight_bits(load_image(case, (32, 32))) for case in cases}
+    edits = [EditInput(c.id, pictures[c.id], c.src, c.tgt, levels[c.id]) for c in cases]
+    assert len(untrained_psi(plan, method, tiny_prior, store, levels.__getitem__)) == 4
+    edit_batch(tiny_prior, method, edits, steps=1, seed=0, psi_store=store)
+    assert untrained_psi(plan, method, tiny_prior, store, levels.__getitem__) == set()
+    other = levels | {cases[0].id: torch.ones(1, 32, 32)}
+    assert len(untrained_psi(plan, method, tiny_prior, store, other.__getitem__)) == 1
+    blank = Piva(aux=method.aux.model_dump() | {"depth": "blank"})
+    assert len(untrained_psi(plan, blank, tiny_prior, store)) == 4
+    edit_batch(tiny_prior, blank, edits[:1], steps=1, seed=0, psi_store=store)
+    assert len(untrained_psi(plan, blank, tiny_prior, store)) == 3
+    folder = next(store.iterdir())
+    weights = load_file(folder / "diffusion_pytorch_model.safetensors")
     assert psi_bytes(method, tiny_prior) == sum(weight.nbytes for weight in weights.values())

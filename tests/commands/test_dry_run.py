@@ -1,5 +1,6 @@
 """piva run --dry-run: the plan, and what it would cost."""
 
+import numpy as np
 import pytest
 from harness_world import case_file, use_plain_world, write_bench
 
@@ -95,3 +96,27 @@ def test_what_is_wrong_with_other_cases_is_in_the_way_of_the_sweep_alone(world, 
     assert said.startswith(f"rows  {2 * 4 * 200:,} through the UNet")
     assert "the whole sweep is not reckoned: " in said
     assert "000000000007" in said
+
+
+def test_a_controlnet_psi_that_an_earlier_run_stored_is_not_trained_again(
+    tiny_pipeline_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(calibration, "SECONDS_OF_MEASUREMENT", 1e-4)
+    monkeypatch.setenv("PIVA_CACHE", str(tmp_path / "cache"))
+    root = write_bench(tmp_path / "bench", n=2, size=32)
+    for k, picture in enumerate(sorted((root / "annotation_images").rglob("*.png"))):
+        depth = root / "depth" / picture.relative_to(root / "annotation_images").with_suffix(".npy")
+        depth.parent.mkdir(parents=True, exist_ok=True)
+        np.save(depth, np.full((32, 32), (k + 1) / 4))
+    aux = ["--method.aux.kind", "controlnet", "--method.aux.psi", "stored", "--method.aux.psi-steps", "2"]
+    prior = ["--prior.model", str(tiny_pipeline_folder), "--prior.device", "cpu", "--metrics", "psnr"]
+    common = ["--root", str(root), "--out", str(tmp_path / "runs"), "--tracker", "none", "--steps", "1"]
+    run = ["run", "pie-bench", "--method", "piva", *aux, *prior, *common]
+    assert main([*run, "--dry-run"]) == 0
+    assert "psi   4 of these rows train 2 stored psi, once for all runs" in capsys.readouterr().out
+    assert main(run) == 0
+    capsys.readouterr()
+    assert main([*run, "--dry-run", "--seed", "1"]) == 0
+    rows, time, *_ = capsys.readouterr().out.splitlines()
+    assert rows == "rows  12 through the UNet, 2 of them with backward: 2 edits of 1 steps, 6 a step, 1 with backward"
+    assert time.startswith("time ")
