@@ -20,7 +20,8 @@ from torch import Tensor
 from piva.data.images import ImageFileError, read_image, resize_image
 from piva.data.masks import decode_mask, encode_mask, resize_mask
 from piva.data.pie_bench_checks import Entry, check_entry, check_files, check_labels, read_json
-from piva.errors import ConfigError, PreflightError
+from piva.data.problems import DataError
+from piva.errors import ConfigError
 from piva.registry import unknown
 
 __all__ = [
@@ -49,15 +50,6 @@ EDIT_TYPES: dict[str, str] = {
     "9": "change-style",
 }
 """editing_type_id -> name. PIE-Bench has 140 cases of type 0, 80 of 1, 2, 3, 8 and 9, and 40 of 4 to 7."""
-
-
-class DataError(PreflightError):
-    """The data set is not what its format promises; `problems` holds one sentence for each thing that is wrong."""
-
-    def __init__(self, root: Path, problems: Collection[str]) -> None:
-        self.problems = tuple(problems)
-        things = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n  ".join([f"{root}: {things}", *self.problems]))
 
 
 class SelectionError(ConfigError):

@@ -55,8 +55,8 @@ class _Object(dict):
         self.repeated = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
 
 
-def read_json(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    """The object in the file, or None; and what is wrong with the file. Keys given twice are named."""
+def read_json(path: Path, of: str = "cases by id") -> tuple[dict[str, Any] | None, list[str]]:
+    """The object (`of` what) in the file, or None; and what is wrong with the file. Keys given twice are named."""
     name = path.name
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
@@ -71,7 +71,7 @@ def read_json(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
     except ValueError as problem:
         return None, [f"{name} is not JSON: {problem}"]
     if not isinstance(content, _Object):
-        return None, [f"{name} holds {_kind(content)} where an object of cases by id belongs"]
+        return None, [f"{name} holds {_kind(content)} where an object of {of} belongs"]
     return content, [f"{key}: appears more than once in {name}" for key in content.repeated]
 
 

@@ -8,11 +8,13 @@ corner.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+from piva.rendering.distortion import distort, undistort
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,7 @@ class Cameras:
     center: Tensor  # [V,2] cx, cy in pixels
     width: int
     height: int
+    distortion: Tensor | None = None  # [V,6] k1, k2, k3, k4, p1, p2 of `piva.rendering.distortion`; None is a pinhole
 
     def __len__(self) -> int:
         return len(self.c2w)
@@ -31,14 +34,14 @@ class Cameras:
     def __getitem__(self, views: int | slice | Sequence[int] | Tensor) -> Cameras:
         """Some of the cameras, in the given order; always a `Cameras`."""
         chosen = [views] if isinstance(views, int) else views
-        return replace(self, c2w=self.c2w[chosen], focal=self.focal[chosen], center=self.center[chosen])
+        return self._each(lambda of_views: of_views[chosen])
 
     def to(self, device: torch.device | str) -> Cameras:
         """The same cameras on `device`."""
-        return replace(self, c2w=self.c2w.to(device), focal=self.focal.to(device), center=self.center.to(device))
+        return self._each(lambda of_views: of_views.to(device))
 
     def resized(self, width: int, height: int) -> Cameras:
-        """The same views as pictures of another size: intrinsics follow."""
+        """The same views as pictures of another size: intrinsics follow, distortion has no pixels in it."""
         scale = self.focal.new_tensor([width / self.width, height / self.height])
         return replace(self, focal=self.focal * scale, center=self.center * scale, width=width, height=height)
 
@@ -51,6 +54,12 @@ class Cameras:
     def forward(self) -> Tensor:
         """Where they look, unit length: [V,3]."""
         return -self.c2w[:, :, 2]
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Cameras:
+        distortion = None if self.distortion is None else change(self.distortion)
+        return replace(
+            self, c2w=change(self.c2w), focal=change(self.focal), center=change(self.center), distortion=distortion
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +87,33 @@ def all_rays(cameras: Cameras) -> Rays:
         indexing="ij",
     )
     pixels = torch.stack([x, y], dim=-1).reshape(1, -1, 2).expand(len(cameras), -1, -1)
-    return _rays(cameras.c2w[:, None], cameras.focal[:, None], cameras.center[:, None], pixels)
+    distortion = None if cameras.distortion is None else cameras.distortion[:, None]
+    return _rays(cameras.c2w[:, None], cameras.focal[:, None], cameras.center[:, None], distortion, pixels)
 
 
 def rays_at(cameras: Cameras, views: Tensor, pixels: Tensor) -> Rays:
     """The rays [N] through pixels [N,2] (x, y; centres at +0.5) of the cameras with numbers views [N]."""
-    return _rays(cameras.c2w[views], cameras.focal[views], cameras.center[views], pixels)
+    distortion = None if cameras.distortion is None else cameras.distortion[views]
+    return _rays(cameras.c2w[views], cameras.focal[views], cameras.center[views], distortion, pixels)
 
 
-def _rays(c2w: Tensor, focal: Tensor, center: Tensor, pixels: Tensor) -> Rays:
+def project(cameras: Cameras, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Where points [N,3] appear: pixels [V,N,2] (x, y; centres at +0.5), and depth along the optical axis [V,N].
+
+    The pixel of a point that is not in front of the camera (depth <= 0) means nothing.
+    """
+    local = (points - cameras.positions[:, None]) @ cameras.c2w[:, :, :3]  # [V,N,3]
+    depth = -local[..., 2]
+    on_plane = torch.stack([local[..., 0], -local[..., 1]], dim=-1) / depth[..., None]
+    if cameras.distortion is not None:
+        on_plane = distort(on_plane, cameras.distortion[:, None])
+    return on_plane * cameras.focal[:, None] + cameras.center[:, None], depth
+
+
+def _rays(c2w: Tensor, focal: Tensor, center: Tensor, distortion: Tensor | None, pixels: Tensor) -> Rays:
     on_plane = (pixels - center) / focal  # at distance 1, y down
+    if distortion is not None:
+        on_plane = undistort(on_plane, distortion)
     local = torch.stack([on_plane[..., 0], -on_plane[..., 1], -torch.ones_like(on_plane[..., 0])], dim=-1)
     length = local.norm(dim=-1)
     directions = (c2w[..., :3] @ (local / length[..., None])[..., None])[..., 0]
