@@ -1,0 +1,41 @@
+"""Fields: density and colour at places of the cube [-1,1]^3, one file each. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FIELDS: dict[str, str] = {
+    "voxel": "piva.rendering.fields.voxel:VoxelField",
+    "hash-grid": "piva.rendering.fields.hash_grid:HashGridField",
+}
+"""Kind -> class, made as kind(settings)."""
+
+
+class Field(Protocol):
+    """What rendering asks of a field. Points are field coordinates (`piva.rendering.space`); all are inside the cube.
+
+    Density is asked for first, and colour only where something is seen.
+    """
+
+    def density(self, points: Tensor) -> Tensor:
+        """[N,3] -> [N], at least 0, per unit of field coordinates."""
+        ...
+
+    def color(self, points: Tensor, directions: Tensor) -> Tensor:
+        """[N,3] in [0,1], at points [N,3] seen along unit directions [N,3]."""
+        ...
+
+    def densities(self) -> Tensor:
+        """The largest density in each of Q^3 cells, [Q,Q,Q], axes in the order x, y, z: for the occupancy grid."""
+        ...
+
+    def roughness(self, points: Tensor) -> Tensor:
+        """How much the field differs from itself a voxel further along each axis, squared, mean of points [N,3]: []."""
+        ...
+
+    def grow(self, share: float) -> bool:
+        """Take on the resolution for this share of a fit; whether it changed, and with it the parameters."""
+        ...

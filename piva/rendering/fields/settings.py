@@ -1,0 +1,41 @@
+"""Settings of a radiance field."""
+
+from typing import Literal
+
+from piva.config import Settings, identity
+
+
+class FieldSettings(Settings):
+    """What a scene is made of."""
+
+    kind: Literal["voxel", "hash-grid"] = identity("voxel")
+    """voxel: an explicit grid of density and colour, fast on a CPU. hash-grid: a multiresolution hash grid with small
+    networks (Instant-NGP), for GPUs."""
+
+    resolution: int = identity(128, ge=8)
+    """Voxels along a side of the field's cube; of a hash grid, of its finest level. In an unbounded scene half of
+    them lie in the inner cube."""
+
+    samples: int = identity(128, ge=8)
+    """Steps of a ray along a side of the cube; most lie in empty space, and cost nothing."""
+
+    sh_degree: Literal[0, 1] = identity(0)
+    """voxel: 0 has one colour from all sides, 1 lets it change with the direction."""
+
+    background: Literal["sky", "constant"] = identity("sky")
+    """What is behind everything: a colour learned for each direction (spherical harmonics), or `background_color`."""
+
+    background_color: tuple[float, float, float] = identity((1.0, 1.0, 1.0))
+    """The constant background."""
+
+    levels: int = identity(8, ge=1)
+    """hash-grid: number of resolutions, from 16 to `resolution`."""
+
+    features: int = identity(2, ge=1)
+    """hash-grid: numbers an entry holds."""
+
+    log2_table: int = identity(15, ge=4, le=24)
+    """hash-grid: binary logarithm of a level's number of entries."""
+
+    width: int = identity(32, ge=4)
+    """hash-grid: width of its networks' hidden layers."""

@@ -1,0 +1,128 @@
+"""Field coordinates: every field lives in the cube u in [-1,1]^3, whatever the scene's size.
+
+    bounded     u = y                 y = (x - center) / scale; the scene lies in |y| <= 1
+    unbounded   u = contract(y) / 2   everything has a place: the inner cube |y| <= 1 takes up |u| <= 1/2
+
+Contraction of mip-NeRF 360 (eq. 10) with the largest coordinate as norm, so that it fills the cube:
+
+    contract(y) = y                      where |y|_inf <= 1
+                = (2 - 1/|y|) y / |y|    beyond
+
+Density is measured per unit of u, so that a voxel far away is no more opaque at the start than one nearby.
+Rays are cut into steps of equal length in s, the contracted distance from the ray's point nearest to the center:
+a step is `step` units of u nearby, and longer far away as the square of the distance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from piva.rendering.cameras import Cameras, Rays
+
+NEAR = 0.05
+"""Of scale: nothing nearer to a camera is seen."""
+FAR = 100.0
+"""Of scale: where rays of an unbounded scene end."""
+
+
+def contract(y: Tensor) -> Tensor:
+    """[...,3] anywhere -> within the cube |.|_inf < 2; the identity within |y|_inf <= 1."""
+    norm = y.abs().amax(dim=-1, keepdim=True).clamp_min(1)
+    return (2 - 1 / norm) / norm * y
+
+
+def contracted_distance(tau: Tensor) -> Tensor:
+    """The same along a line: tau in (-inf, inf) -> s in (-2, 2)."""
+    norm = tau.abs().clamp_min(1)
+    return (2 - 1 / norm) / norm * tau
+
+
+def distance_of(s: Tensor) -> Tensor:
+    """Inverse of `contracted_distance`."""
+    size = s.abs()
+    return torch.where(size <= 1, s, s.sign() / (2 - size).clamp_min(1e-6))
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """N rays cut into S steps each."""
+
+    edges: Tensor  # [N,S+1,3] where steps meet, in field coordinates
+    distance: Tensor  # [N,S+1] the same along the ray, scene units
+    inside: Tensor  # [N,S] bool: the step's middle is on the ray's way through the scene
+    far: Tensor  # [N] distance at which the ray leaves the scene
+
+
+class Space(nn.Module):
+    """Where the scene is.
+
+    Args:
+        center: [3] of the cube, in the world.
+        scale: half its side, in scene units.
+        bounded: nothing is outside the cube; otherwise it is what lies uncontracted.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, center: Tensor, scale: float, bounded: bool):
+        super().__init__()
+        self.bounded = bounded
+        self.register_buffer("center", center.float())
+        self.register_buffer("scale", torch.tensor(float(scale)))
+
+    def to_field(self, points: Tensor) -> Tensor:
+        """World points [...,3] in field coordinates."""
+        y = (points - self.center) / self.scale
+        return y if self.bounded else contract(y) / 2
+
+    @property
+    def reach(self) -> float:
+        """Longest way of a ray through the scene, in s: the cube's diagonal, or from -2 to 2."""
+        return 2 * 3**0.5 if self.bounded else 4.0
+
+    def steps(self, rays: Rays, samples: int) -> Steps:
+        """The rays [N] in steps as long as the field's cube divided by `samples`."""
+        length = (2.0 if self.bounded else 4.0) / samples  # in s
+        offset = (rays.origins - self.center) / self.scale  # [N,3] camera, in y
+        if self.bounded:
+            start, stop = _through_cube(offset, rays.directions)
+            middle = torch.zeros_like(start)
+        else:
+            middle = -(offset * rays.directions).sum(-1)  # [N] tau = 0: the point nearest to the center
+            start = contracted_distance(NEAR - middle)
+            stop = torch.full_like(start, float(contracted_distance(torch.tensor(FAR))))
+        count = int(torch.ceil((stop - start).amax().clamp_min(length) / length))
+        s = start[:, None] + length * torch.arange(count + 1, device=start.device)  # [N,S+1]
+        tau = (s if self.bounded else distance_of(s.clamp_max(2 - 1e-4))) + middle[:, None]
+        edges = offset[:, None] + tau[..., None] * rays.directions[:, None]  # [N,S+1,3]
+        inside = s[:, :-1] + length / 2 < stop[:, None]
+        far = self.scale * (stop if self.bounded else stop.new_full(stop.shape, FAR))
+        return Steps(edges if self.bounded else contract(edges) / 2, tau * self.scale, inside, far)
+
+
+def _through_cube(origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
+    """Where rays [N] enter and leave |y| <= 1, as distances [N]; equal where they miss it."""
+    inverse = 1 / torch.where(direction.abs() < 1e-9, 1e-9, direction)
+    one, other = (-1 - origin) * inverse, (1 - origin) * inverse
+    near = torch.minimum(one, other).amax(-1).clamp_min(NEAR)
+    far = torch.maximum(one, other).amin(-1)
+    return near, torch.maximum(near, far)
+
+
+def unbounded_space(cameras: Cameras) -> Space:
+    """The space of a capture: centered where its cameras look, its inner cube as large as what they see there.
+
+    The center is the point with the least squared distance to all optical axes.
+    """
+    axes, at = cameras.forward, cameras.positions
+    off_axis = torch.eye(3, device=axes.device) - axes[:, :, None] * axes[:, None, :]  # [V,3,3]
+    # Parallel axes have no such point: a small weight holds it near the cameras' middle.
+    hold = 1e-3 * torch.eye(3, device=axes.device)
+    center = torch.linalg.solve(off_axis.mean(0) + hold, (off_axis @ at[..., None]).mean(0)[:, 0] + hold @ at.mean(0))
+    away = (at - center).norm(dim=-1)
+    half_view = cameras.height / 2 / cameras.focal[:, 1]  # tangent of half the vertical field of view
+    return Space(center, float((away * half_view).median()), bounded=False)
