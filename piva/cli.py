@@ -4,6 +4,7 @@ Exit codes: 0 complete, 1 some cases failed, 2 bad configuration (before any wor
 disk, device), 130 interrupted.
 """
 
+import gc
 import sys
 import warnings
 from collections.abc import Sequence
@@ -25,6 +26,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("piva.commands.check:main", "this machine (env), a data folder (data DIR), or what fits a GPU (memory)"),
 }
 """Command -> where it is, and what it does."""
+
+RARE_COLLECTIONS = (100_000, 50, 50)
+"""Python's garbage collector looks through five thousand freshly imported modules again and again and finds nothing: a
+fifth of the seconds before an edit begins. Ours."""
 
 HELP = """\
 usage: piva COMMAND ...
@@ -76,6 +81,7 @@ def _run(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise ConfigError(unknown("command", name, COMMANDS))
     warnings.formatwarning = lambda message, *_: f"piva: {message}\n"  # one line each, without the code behind it
+    gc.set_threshold(*RARE_COLLECTIONS)
     command = resolve("command", {name: where for name, (where, _) in COMMANDS.items()}, name)
     return int(command(arguments))
 

@@ -34,6 +34,17 @@ def test_help_costs_about_nothing():
     assert float(done.stdout.splitlines()[-1]) < 0.5
 
 
+def test_nothing_collects_garbage_while_what_an_edit_needs_is_imported():
+    """A whole collection walks all modules there are so far; by default there are eight, and a hundred middle ones."""
+    code = (
+        "import gc\nfrom piva.cli import main\nmain(['list'])\n"
+        "import piva.editing, piva.methods.piva, piva.priors.stable_diffusion\n"
+        "print([generation['collections'] for generation in gc.get_stats()][1:])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] in ("[0, 0]", "[1, 0]", "[2, 0]")
+
+
 def test_help_names_every_command_and_has_examples(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
