@@ -27,15 +27,29 @@ def image_size(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def read_image(path: Path) -> Tensor:
-    """float32 [3, H, W] in [0, 1]. Alpha is dropped, orientation tags are ignored (as PIE-Bench's evaluator does).
+def has_alpha(path: Path) -> bool:
+    """Whether the header announces opacity.
+
+    Raises:
+        ImageFileError: as in `image_size`.
+    """
+    with _opened(path) as image:
+        return "A" in image.getbands() or "transparency" in image.info
+
+
+def read_image(path: Path, alpha: bool = False) -> Tensor:
+    """float32 [3, H, W] in [0, 1], or [4, H, W] with opacity last; orientation tags are ignored, as PIE-Bench's
+    evaluator and nerfstudio do.
+
+    Args:
+        alpha: keep opacity (1 where the file has none); otherwise it is dropped.
 
     Raises:
         ImageFileError: as in `image_size`, or the pixels are truncated or damaged.
     """
     with _opened(path) as image:
         try:
-            pixels = np.asarray(image.convert("RGB"))  # [H, W, 3] uint8
+            pixels = np.asarray(image.convert("RGBA" if alpha else "RGB"))  # [H, W, 3|4] uint8
         except (OSError, SyntaxError, ValueError) as problem:
             raise ImageFileError(f"the pixels can't be decoded ({problem})") from problem
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255

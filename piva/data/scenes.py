@@ -10,6 +10,7 @@ coordinate of a position becomes 1), over all frames whose file is there. A NeRF
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from piva.data.point_cloud import PointCloudError, read_points
+from piva.data.problems import DataError
+from piva.data.scene_files import Listing, Shot, list_scene
+from piva.data.scene_images import channels_of, files_at, read_pictures
+from piva.data.scene_poses import normalisation, placed
+from piva.errors import ConfigError
+from piva.keys import canonical, file_hash
 from piva.rendering.cameras import Cameras
 
 
@@ -68,9 +76,81 @@ def read_scene(folder: Path, downscale: int = 1) -> SceneCapture:
     """The capture in `folder`.
 
     Args:
-        downscale: pictures become this many times smaller on each side.
+        downscale: pictures become this many times smaller on each side: nerfstudio's `images_2/` (for 2) where it is
+            there, or means over each pixel's area.
 
     Raises:
         DataError: anything is malformed; lists every problem.
     """
-    raise NotImplementedError
+    root = Path(folder).resolve()
+    if downscale < 1:
+        raise ConfigError(f"downscale is a whole number from 1 on, not {downscale}")
+    listing = list_scene(root)
+    orient = _orientation(listing)
+    shots = [*listing.train, *listing.test]
+    files = files_at(root, shots, downscale)
+    channels, problems = channels_of(files)
+    points, colours, wrong = _points(root, listing, orient)
+    problems += wrong
+    if problems:
+        raise DataError(root, problems)
+    pictures, problems = read_pictures(files, shots, channels, downscale)
+    if problems:
+        raise DataError(root, problems)
+    count = len(listing.train)
+    extra = [] if listing.points is None else [listing.points]
+    return SceneCapture(
+        name=root.name,
+        folder=root,
+        train=_views(listing.train, pictures[:count], orient),
+        test=_views(listing.test, pictures[count:], orient),
+        bounded=listing.orientation is None,
+        points=points,
+        point_colours=colours,
+        orient=orient.float(),
+        skipped=listing.skipped,
+        downscale=downscale,
+        digest=_digest(root, [*listing.files, *extra, *files]),
+    )
+
+
+def _orientation(listing: Listing) -> Tensor:
+    if listing.orientation is None:
+        return torch.eye(4, dtype=torch.float64)
+    return normalisation(_poses([*listing.train, *listing.test, *listing.others]), listing.orientation)
+
+
+def _poses(shots: Sequence[Shot]) -> Tensor:
+    return torch.tensor([shot.pose for shot in shots], dtype=torch.float64).reshape(-1, 4, 4)
+
+
+def _views(shots: Sequence[Shot], images: Tensor, orient: Tensor) -> Views:
+    """The views of pictures that were made of the shots: intrinsics follow their size."""
+    height, width = images.shape[-2:]
+    shown = torch.tensor([[width / shot.size[1], height / shot.size[0]] for shot in shots]).reshape(-1, 2)
+    bent = torch.tensor([shot.distortion for shot in shots]).reshape(-1, 6)
+    cameras = Cameras(
+        placed(_poses(shots), orient).float(),
+        torch.tensor([shot.focal for shot in shots]).reshape(-1, 2) * shown,
+        torch.tensor([shot.center for shot in shots]).reshape(-1, 2) * shown,
+        width,
+        height,
+        bent if bool(bent.any()) else None,
+    )
+    return Views(cameras, images, tuple(shot.name for shot in shots))
+
+
+def _points(root: Path, listing: Listing, orient: Tensor) -> tuple[Tensor | None, Tensor | None, list[str]]:
+    """Positions in our world, colours, and what is wrong."""
+    if listing.points is None:
+        return None, None, []
+    try:
+        positions, colours = read_points(listing.points)
+    except PointCloudError as problem:
+        return None, None, [f"{listing.points.relative_to(root).as_posix()}: {problem}"]
+    return (positions.double() @ orient[:3, :3].T + orient[:3, 3]).float(), colours, []
+
+
+def _digest(root: Path, files: Sequence[Path]) -> str:
+    content = [[file.relative_to(root).as_posix(), file_hash(file)] for file in files]
+    return hashlib.sha256(canonical(content)).hexdigest()
