@@ -26,6 +26,8 @@ STEPS_TOGETHER = 25
 """Per-step values are read from the device this many steps at a time: reading one waits for all before it."""
 PANEL_CASES = 24
 """Images in W&B's panel, at most."""
+SIZES = ("aux_parameters", "aux_bytes")
+"""Fields of a case's record that W&B shows beside its scores: how large psi and phi are."""
 
 
 class Mirror(Protocol):
@@ -127,7 +129,8 @@ class CsvMirror:
 class WandbMirror:
     """One W&B run: group = benchmark, job type = method, id = edit_key.
 
-    `live/*` are the scalars of every update, in the order in which batches ran; `case/*` are the scores of each case.
+    `live/*` are the scalars of every update, in the order in which batches ran; `case/*` are the scores of each case,
+    and the sizes of its auxiliaries.
     """
 
     def start(self, record: RunRecord, folder: Path) -> None:
@@ -149,7 +152,7 @@ class WandbMirror:
 
     def case(self, record: CaseRecord, source: Any, edited: Any) -> None:
         self._cases += 1
-        known = {f"case/{name}": value for name, value in record.metrics.items() if value is not None}
+        known = {f"case/{name}": value for name, value in _numbers(record).items() if value is not None}
         self._run.log({"cases": self._cases, **known})
         if edited is not None and len(self._panel) < PANEL_CASES:
             import torch
@@ -159,11 +162,12 @@ class WandbMirror:
 
     def finish(self) -> None:
         records = read_cases(self._folder)
-        names = sorted({name for record in records.values() for name in record.metrics})
+        numbers = {case_id: _numbers(record) for case_id, record in records.items()}
+        names = sorted({name for found in numbers.values() for name in found})
         table = self._wandb.Table(columns=["case", "type", "status", "source", "target", *names])
         sums: dict[str, list[float]] = defaultdict(list)
-        for record in records.values():
-            values = [record.metrics.get(name) for name in names]
+        for case_id, record in records.items():
+            values = [numbers[case_id].get(name) for name in names]
             table.add_data(record.case_id, record.type_id, record.status, record.src, record.tgt, *values)
             for name, value in zip(names, values, strict=True):
                 if value is not None and record.status == "ok":
@@ -172,6 +176,12 @@ class WandbMirror:
         self._run.summary.update({f"mean/{name}": sum(values) / len(values) for name, values in sums.items()})
         self._run.summary.update({"n": sum(record.status == "ok" for record in records.values())})
         self._run.finish()
+
+
+def _numbers(record: CaseRecord) -> dict[str, float | None]:
+    """What W&B shows of a case: its scores, and its sizes where they are known."""
+    sizes = {name: size for name in SIZES if (size := getattr(record, name)) is not None}
+    return {**record.metrics, **sizes}
 
 
 def updates_done(steps: int, records: Iterable[CaseRecord]) -> int:

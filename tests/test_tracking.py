@@ -181,6 +181,31 @@ def test_wandb_gets_config_curves_scores_table_and_images(tmp_path, monkeypatch)
     assert run.finished
 
 
+def test_wandb_gets_the_sizes_of_the_auxiliaries_as_records_have_them(tmp_path, monkeypatch):
+    import wandb
+
+    run = FakeRun()
+    monkeypatch.setattr(wandb, "init", lambda **arguments: run)
+    cases = [
+        case_record("a", metrics={"lpips": 0.25}, aux_parameters=1000, aux_bytes=12_000),
+        case_record("b", metrics={"lpips": 0.75}, aux_parameters=3000, aux_bytes=36_000),
+        case_record("c", status="error", stage="load"),  # never edited: no sizes
+    ]
+    with RunFolder(tmp_path) as folder:
+        mirror = open_mirror("wandb")
+        mirror.start(run_record(), tmp_path)
+        for case in cases:
+            folder.append(case)
+            mirror.case(case, None, None)
+        mirror.finish()
+    assert run.logged[1] == {"cases": 2, "case/lpips": 0.75, "case/aux_parameters": 3000, "case/aux_bytes": 36_000}
+    assert run.logged[2] == {"cases": 3}
+    table = run.logged[-1]["cases_table"]
+    assert table.columns[-3:] == ["aux_bytes", "aux_parameters", "lpips"]
+    assert [row[-3:] for row in table.data] == [[12_000, 1000, 0.25], [36_000, 3000, 0.75], [None, None, None]]
+    assert run.summary == {"mean/lpips": 0.5, "mean/aux_parameters": 2000, "mean/aux_bytes": 24_000, "n": 2}
+
+
 def test_a_server_that_does_not_answer_means_offline(tmp_path, monkeypatch, capsys):
     import wandb
 
