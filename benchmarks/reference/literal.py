@@ -63,7 +63,7 @@ def edit(
         careful: the prior's four rows in one call, and no graph while scoring; otherwise as above.
 
     Raises:
-        ConfigError: psi is stored; public code trains it alongside.
+        ConfigError: the auxiliaries are no LoRA; or psi is stored, where public code trains it alongside.
     """
     return _Edit(prior, method, case, steps, seed, careful).run()
 
@@ -82,6 +82,8 @@ class _Edit:
         self.plan = DrawPlan(seed, (case.case_id,), *t_range, prior.abar.cpu(), self.z_src, method.t_law, steps)
         self.auxiliaries: dict[str, _Auxiliary] = {}
         if method.auxiliaries:
+            if method.aux.kind != "lora":
+                raise ConfigError(f"the literal Piva knows LoRA alone: --method.aux.kind lora, not {method.aux.kind}")
             if method.aux.psi == "stored":
                 raise ConfigError("the literal Piva trains psi alongside the edit: --method.aux.psi alongside")
             start = _lora_start(prior, method.aux, seed, case.case_id)

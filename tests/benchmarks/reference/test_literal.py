@@ -116,3 +116,11 @@ def test_it_leaves_the_prior_as_it_was(tiny_prior):
 def test_a_stored_psi_is_refused(tiny_prior):
     with pytest.raises(ConfigError, match="trains psi alongside"):
         literal.edit(tiny_prior, Piva(aux={"psi": "stored"}), case(), steps=1, seed=0)
+
+
+@pytest.mark.parametrize("aux", [{"kind": "controlnet"}, {"kind": "controlnet-lora", "controlnet": "toybox"}])
+def test_auxiliaries_that_are_no_lora_are_refused(tiny_prior, aux):
+    with pytest.raises(ConfigError, match=f"knows LoRA alone: --method.aux.kind lora, not {aux['kind']}$"):
+        literal.edit(tiny_prior, Piva(aux=aux), case(), steps=1, seed=0)
+    off = literal.edit(tiny_prior, Piva(lam=0, aux=aux), case(), steps=1, seed=0)  # there DDS, which has none
+    assert (off.rows_scored, off.rows_trained) == (4, 0)
