@@ -171,7 +171,7 @@ def weights_of(prior: str, method: Any) -> str:
         return prior
     from piva.auxiliary.controlnet import fingerprint
 
-    return f"{prior}+controlnet/{fingerprint(name)}"
+    return f"{prior}+controlnet/{fingerprint(name, method.aux.controlnet_revision)}"
 
 
 def run_path(out: Path, record: RunRecord) -> Path:

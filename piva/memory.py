@@ -78,7 +78,7 @@ def estimate(
         prior = WeightlessPrior(shape, dtype, image_size)
         parts = {"unet": prior.unet, "vae": prior.vae, "text_encoder": prior.text_encoder}
         if method.auxiliaries and method.aux.kind == "controlnet-lora":
-            parts["controlnet"] = prior.auxiliaries.frozen(method.aux.controlnet)
+            parts["controlnet"] = prior.auxiliaries.frozen(method.aux)
         meter = Meter(parameter for part in parts.values() for parameter in part.parameters())
         with meter:
             found = _edit(prior, method, batch_size, meter)

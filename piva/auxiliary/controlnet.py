@@ -160,8 +160,8 @@ def check_fit(net: ControlNetModel, unet: UNet2DConditionModel, scale: int, name
         raise ConfigError(f"--method.aux.controlnet {name} reads {its}; depth comes in 1 or 3, the prior has {scale}")
 
 
-def locate(name: str) -> Path:
-    """The folder of the ControlNet that --method.aux.controlnet names.
+def locate(name: str, revision: str | None = None) -> Path:
+    """The folder of the ControlNet that --method.aux.controlnet names; `revision` is a commit of the hub's.
 
     Raises:
         PreflightError: it is not on this machine.
@@ -175,25 +175,26 @@ def locate(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        found = snapshot_download(name, allow_patterns=list(_FILES), local_files_only=True)
+        found = snapshot_download(name, revision=revision, allow_patterns=list(_FILES), local_files_only=True)
     except Exception as error:  # the hub's own errors share no base: a bad name, no such model here
-        how = f"hf download {name} {' '.join(_FILES)}"
+        how = f"hf download {name} {' '.join(_FILES)}" + (f" --revision {revision}" if revision else "")
+        what = f"{name} at {revision}" if revision else name
         raise PreflightError(
-            f"--method.aux.controlnet {name} is neither a folder nor a ControlNet on this machine; on the hub it would "
+            f"--method.aux.controlnet {what} is neither a folder nor a ControlNet on this machine; on the hub it would "
             f"be fetched by: {how}"
         ) from error
     return Path(found)
 
 
 @cache
-def fingerprint(name: str) -> str:
+def fingerprint(name: str, revision: str | None = None) -> str:
     """32 hexadecimal digits of SHA-256 over a ControlNet's files.
 
     Raises:
         PreflightError: it is not on this machine.
     """
     digest = hashlib.sha256()
-    for path in (locate(name) / file for file in _FILES):
+    for path in (locate(name, revision) / file for file in _FILES):
         with path.open("rb") as file:
             digest.update(f"{path.name}\x1f{path.stat().st_size}\x1f".encode())
             for block in iter(lambda file=file: file.read(2**20), b""):  # type: ignore[misc]

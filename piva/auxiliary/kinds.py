@@ -16,6 +16,9 @@ from piva.auxiliary.lora import LoRASites, StackedLoRA, adapted_layers
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.priors import Segment
 
+_Name = tuple[str | None, str | None]
+"""Of a ControlNet, with its revision; None where none is given."""
+
 
 class Auxiliaries:
     """What psi and phi of one frozen UNet share: the layers that LoRA adapts, and the ControlNets they start from.
@@ -26,9 +29,9 @@ class Auxiliaries:
 
     def __init__(self, unet: UNet2DConditionModel, scale: int, device: torch.device):
         self.unet, self.scale, self.device = unet, scale, device
-        self._nets: dict[str | None, ControlNetModel] = {}
-        self._frozen: dict[str, ControlNetModel] = {}
-        self._sites: dict[tuple[str | None, tuple[str, ...]], LoRASites] = {}
+        self._nets: dict[_Name, ControlNetModel] = {}
+        self._frozen: dict[_Name, ControlNetModel] = {}
+        self._sites: dict[tuple[_Name, tuple[str, ...]], LoRASites] = {}
 
     def adapter(
         self, settings: AuxiliarySettings, seed: int, case_ids: Sequence[str]
@@ -38,9 +41,9 @@ class Auxiliaries:
         if isinstance(new, StackedLoRA):
             new.initialise(seed, case_ids)
         elif settings.controlnet is None:
-            new.initialise(seed, case_ids, controlnet.from_unet(self.net(None), self.unet))
+            new.initialise(seed, case_ids, controlnet.from_unet(self.net(settings), self.unet))
         else:
-            new.initialise(seed, case_ids, dict(self.net(settings.controlnet).named_parameters()))
+            new.initialise(seed, case_ids, dict(self.net(settings).named_parameters()))
         return new
 
     def room(self, settings: AuxiliarySettings, n_cases: int) -> StackedLoRA | StackedControlNet:
@@ -51,25 +54,28 @@ class Auxiliaries:
             PreflightError: the ControlNet is not on this machine.
         """
         if settings.kind == "controlnet":
-            return StackedControlNet(self.net(settings.controlnet), settings, n_cases, self.device)
+            return StackedControlNet(self.net(settings), settings, n_cases, self.device)
         return StackedLoRA(self._adapted(settings).layers, settings, n_cases, self.device)
 
-    def net(self, name: str | None) -> ControlNetModel:
-        """The ControlNet of that name, in float32 on the CPU; of None, one for this UNet without numbers."""
-        if name not in self._nets:
-            made = controlnet.blueprint(self.unet, self.scale) if name is None else self._given(name, torch.float32)
-            self._nets[name] = made
-        return self._nets[name]
+    def net(self, settings: AuxiliarySettings) -> ControlNetModel:
+        """The given ControlNet, in float32 on the CPU; where none is, one for this UNet without numbers."""
+        key = _name(settings)
+        if key not in self._nets:
+            made = controlnet.blueprint(self.unet, self.scale) if key[0] is None else self._given(key, torch.float32)
+            self._nets[key] = made
+        return self._nets[key]
 
-    def frozen(self, name: str) -> ControlNetModel:
+    def frozen(self, settings: AuxiliarySettings) -> ControlNetModel:
         """The ControlNet that LoRA adapts, where the UNet is and in its number type."""
-        if name not in self._frozen:
-            self._frozen[name] = self._given(name, self.unet.dtype).to(self.device)
-        return self._frozen[name]
+        key = _name(settings)
+        if key not in self._frozen:
+            self._frozen[key] = self._given(key, self.unet.dtype).to(self.device)
+        return self._frozen[key]
 
-    def _given(self, name: str, dtype: torch.dtype) -> ControlNetModel:
+    def _given(self, key: _Name, dtype: torch.dtype) -> ControlNetModel:
         """The ControlNet of that name, on the CPU."""
-        net = controlnet.pretrained(controlnet.locate(name), dtype)
+        name, revision = str(key[0]), key[1]
+        net = controlnet.pretrained(controlnet.locate(name, revision), dtype)
         controlnet.check_fit(net, self.unet, self.scale, name)
         return net
 
@@ -103,7 +109,7 @@ class Auxiliaries:
         for adapter, _, depth in segments:
             assert isinstance(adapter, StackedControlNet)
             rows, end = slice(end, end + adapter.n_cases), end + adapter.n_cases
-            condition = _condition(depth, self.net(adapter.settings.controlnet)).to(x)
+            condition = _condition(depth, self.net(adapter.settings)).to(x)
             found.append(adapter.residuals(x[rows], t[rows], embedding[rows], condition))
         return [torch.cat(outputs) for outputs in zip(*found, strict=True)]
 
@@ -111,19 +117,23 @@ class Auxiliaries:
         self, settings: AuxiliarySettings, segments: Sequence[Segment], x: Tensor, t: Tensor, embedding: Tensor
     ) -> list[Tensor]:
         """What the one ControlNet puts out, each row through its adapter: [R', ...] each."""
-        net = self.frozen(str(settings.controlnet))
+        net = self.frozen(settings)
         condition = torch.cat([_condition(segment.depth, net).to(x) for segment in segments])
         down, mid = net(x, t, embedding, condition, return_dict=False)
         return [*down, mid]
 
     def _adapted(self, settings: AuxiliarySettings) -> LoRASites:
         """Where LoRA acts: in the UNet, or in the ControlNet."""
-        name = settings.controlnet if settings.kind == "controlnet-lora" else None
-        key = name, settings.target_modules
+        on_controlnet = settings.kind == "controlnet-lora"
+        key = (_name(settings) if on_controlnet else (None, None)), settings.target_modules
         if key not in self._sites:
-            network = self.unet if name is None else self.frozen(name)
+            network = self.frozen(settings) if on_controlnet else self.unet
             self._sites[key] = LoRASites(adapted_layers(network, settings.target_modules))
         return self._sites[key]
+
+
+def _name(settings: AuxiliarySettings) -> _Name:
+    return settings.controlnet, settings.controlnet_revision
 
 
 def _inputs(residuals: list[Tensor], start: int) -> dict[str, Any]:

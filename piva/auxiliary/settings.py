@@ -23,6 +23,9 @@ class AuxiliarySettings(Settings):
     or a hub id that is on this machine. It knows depth from the start, but psi and phi then start off the prior.
     None: made from the UNet; psi and phi start as the prior, and what depth says is yet to be learned."""
 
+    controlnet_revision: str | None = identity(None, added_later=True)
+    """Commit of a ControlNet of the hub; pin it, so that the number can be made again."""
+
     depth: Literal["given", "blank"] = identity("given", added_later=True)
     """What a ControlNet is shown. given: the case's depth. blank: zeros, which costs the same and tells what depth
     itself brings."""
@@ -77,4 +80,6 @@ class AuxiliarySettings(Settings):
                 "--method.aux.kind controlnet-lora needs --method.aux.controlnet, a trained one: what is made from "
                 "the UNet puts out zeros, whatever its adapters do"
             )
+        if self.controlnet_revision and self.controlnet is None:
+            raise ValueError("--method.aux.controlnet-revision goes with --method.aux.controlnet")
         return self

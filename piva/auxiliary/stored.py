@@ -36,7 +36,7 @@ def psi_key(prior: Prior, source: str, src: str, settings: AuxiliarySettings, t_
     """
     recipe = settings.model_dump(include={"rank", "alpha", "lr", "weight_decay", "psi_steps", "target_modules"})
     if settings.kind != "lora":
-        given = settings.controlnet and controlnet.fingerprint(settings.controlnet)
+        given = settings.controlnet and controlnet.fingerprint(settings.controlnet, settings.controlnet_revision)
         recipe |= {"kind": settings.kind, "controlnet": given, "depth": settings.depth}
     facts = [_RECIPE_VERSION, prior.fingerprint, source, src, recipe, t_range]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]

@@ -102,10 +102,10 @@ def _environment() -> int:
 
 
 def _hub_models() -> list[str]:
-    """A line for each prior and ControlNet: the revisions of it that are on this machine, or what fetches it."""
+    """A line for each prior and ControlNet: the revisions of it that are here, to be pinned, or what fetches it."""
     from piva.priors.hub import MODELS
 
-    commits = {model: ", ".join(commit[:12] for commit in model.commits) for model in MODELS}
+    commits = {model: ", ".join(model.commits) for model in MODELS}
     return [_line(f"{model.kind} {model.id}", found, model.command) for model, found in commits.items()]
 
 

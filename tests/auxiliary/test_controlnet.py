@@ -155,6 +155,30 @@ def test_one_that_does_not_fit_or_is_not_there_is_named(tiny_prior, tiny_control
         stack.read(tmp_path / "other")
 
 
+def test_one_of_the_hub_is_pinned_by_its_commit(tiny_prior, tiny_controlnet, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    repository, commits = tmp_path / "models--someone--depth", {"old": "0" * 40, "new": "1" * 40}
+    net = ControlNetModel.from_pretrained(tiny_controlnet)
+    for name, commit in commits.items():
+        net.conv_in.bias.data.fill_({"old": 1.0, "new": 2.0}[name])
+        net.save_pretrained(repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commits["new"])
+
+    def bias(revision):
+        settings = AuxiliarySettings(kind="controlnet", controlnet="someone/depth", controlnet_revision=revision)
+        return tiny_prior.adapter(settings, 0, ["a"]).weights(0)["conv_in.bias"].unique().tolist()
+
+    assert [bias(revision) for revision in (None, commits["old"], commits["new"])] == [[2.0], [1.0], [2.0]]
+    found = [controlnet.fingerprint("someone/depth", revision) for revision in (None, *commits.values())]
+    assert found[0] == found[2] != found[1]
+    missing = "2" * 40
+    with pytest.raises(PreflightError, match=rf"someone/depth at {missing} is neither .* --revision {missing}$"):
+        bias(missing)
+
+
 def test_a_fingerprint_is_of_the_files(tiny_controlnet, tmp_path):
     net = ControlNetModel.from_pretrained(tiny_controlnet)
     net.save_pretrained(tmp_path / "same")
@@ -168,5 +192,7 @@ def test_a_fingerprint_is_of_the_files(tiny_controlnet, tmp_path):
 def test_settings_that_do_not_go_together_are_refused():
     with pytest.raises(ValueError, match=r"controlnet-lora needs --method\.aux\.controlnet"):
         AuxiliarySettings(kind="controlnet-lora")
+    with pytest.raises(ValueError, match=r"controlnet-revision goes with --method\.aux\.controlnet"):
+        AuxiliarySettings(kind="controlnet", controlnet_revision="0" * 40)
     with pytest.raises(ValueError, match=r"go with --method\.aux\.kind"):
         AuxiliarySettings(depth="blank")

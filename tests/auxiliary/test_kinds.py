@@ -78,7 +78,7 @@ def test_lora_on_a_controlnet_shows_in_the_output(tiny_prior, tiny_controlnet, a
 
 def test_the_prior_s_rows_go_through_no_controlnet(tiny_prior, adapted, rows, depth):
     seen = []
-    net = tiny_prior.auxiliaries.frozen(adapted.settings.controlnet)
+    net = tiny_prior.auxiliaries.frozen(adapted.settings)
     handle = net.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
     try:
         with torch.no_grad():

@@ -155,12 +155,36 @@ def test_a_missing_model_ends_a_command_with_one_sentence_and_no_call(command, n
     assert not list(tmp_path.glob("runs/**/run.json"))
 
 
+@pytest.mark.parametrize("command", ["run", "edit"])
+def test_a_missing_controlnet_ends_a_command_with_one_sentence_and_no_call(
+    command, folder, no_network, tmp_path, capsys
+):
+    root = write_bench(tmp_path / "bench", n=1)
+    name, commit = "lllyasviel/control_v11f1p_sd15_depth", "1" * 40
+    aux = ["--method.aux.kind", "controlnet-lora", "--method.aux.depth", "blank"]
+    aux += ["--method.aux.controlnet", name, "--method.aux.controlnet-revision", commit]
+    prior = ["--method", "piva", *aux, "--prior.model", str(folder), "--prior.device", "cpu"]
+    picture = str(root / "annotation_images" / "0" / "000000000000.png")
+    what = {
+        "run": ["pie-bench", "--root", str(root), "--out", str(tmp_path / "runs"), "--tracker", "none"],
+        "edit": [picture, "--source", "a", "--target", "b", "--out", str(tmp_path / "out")],
+    }[command]
+    assert main([command, *what, *prior]) == 3
+    assert capsys.readouterr().err == (
+        f"piva: --method.aux.controlnet {name} at {commit} is neither a folder nor a ControlNet on this machine; on "
+        f"the hub it would be fetched by: hf download {name} config.json diffusion_pytorch_model.safetensors "
+        f"--revision {commit}\n"
+    )
+    assert no_network == []
+    assert not list(tmp_path.glob("runs/**/run.json"))
+
+
 def test_check_env_names_what_is_here_and_what_fetches_the_rest(folder, no_network, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "torch"))
     in_cache(STABLE_DIFFUSION_1_5, folder, tmp_path / "hub")
     main(["check", "env"])
     lines = {line.partition(": ")[0]: line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()}
-    assert lines["prior stable-diffusion-v1-5/stable-diffusion-v1-5"] == "0123456789ab"
+    assert lines["prior stable-diffusion-v1-5/stable-diffusion-v1-5"] == "0123456789abcdef"  # whole: it can be pinned
     controlnet = "lllyasviel/control_v11f1p_sd15_depth"
     assert lines[f"controlnet {controlnet}"] == (
         f"not on this machine; to fetch it: hf download {controlnet} config.json diffusion_pytorch_model.safetensors"
