@@ -163,7 +163,7 @@ class RadianceField(nn.Module):
 
     def save(self, path: Path) -> None:
         """Writes the file, whole or not at all."""
-        settings = self.settings.model_copy(update={"resolution": self.field.resolution})
+        settings = self.settings.model_copy(update=dict(self.field.made_as))
         facts = {
             "version": FILE_VERSION,
             "settings": settings.model_dump(mode="json"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,4 +39,9 @@ class Field(Protocol):
 
     def grow(self, share: float) -> bool:
         """Take on the resolution for this share of a fit; whether it changed, and with it the parameters."""
+        ...
+
+    @property
+    def made_as(self) -> Mapping[str, Any]:
+        """Settings with which a field of the same parameters is made, where they are others than its own."""
         ...

@@ -39,3 +39,6 @@ class FieldSettings(Settings):
 
     width: int = identity(32, ge=4)
     """hash-grid: width of its networks' hidden layers."""
+
+    encoding: Literal["auto", "torch", "tiny-cuda-nn"] = identity("auto")
+    """hash-grid: who looks features up; auto is tiny-cuda-nn where it is installed and there is CUDA."""

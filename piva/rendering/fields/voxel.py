@@ -72,6 +72,11 @@ class VoxelField(nn.Module):
         self.resample(wanted)
         return True
 
+    @property
+    def made_as(self) -> dict[str, int]:
+        """See `Field.made_as`."""
+        return {"resolution": self.resolution}
+
     @torch.no_grad()
     def resample(self, resolution: int) -> None:
         """The same field on another number of vertices, interpolated; with new parameters."""
