@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from benchmarks.depth import Depths
 from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.plan import Plan
-from benchmarks.runner import to_eight_bits
 from piva.auxiliary.lora import StackedLoRA
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.stored import psi_key
+from piva.data.images import to_eight_bits
 from piva.data.pie_bench import load_image
 from piva.editing import EditInput, edit_batch, source_digest
 from piva.schedule import t_range

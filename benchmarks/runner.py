@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from benchmarks.plan import Batch, Plan
-from piva.data.images import read_image
+from piva.data.images import read_image, to_eight_bits, to_pil
 from piva.data.pie_bench import Case, load_image, load_mask, load_true_edit
 from piva.editing import EditInput, EditOutput
 from piva.errors import ConfigError, PreflightError
@@ -87,17 +86,6 @@ def execute(job: Job, plan: Plan) -> None:
         _score(job, works)
     for batch in plan.batches:
         _edit_batch(job, plan, batch)
-
-
-def to_eight_bits(image: Tensor) -> Tensor:
-    """[3, H, W] in [0, 1], rounded to the values that an 8-bit file can hold."""
-    return (image.detach().float().cpu().clamp(0, 1) * 255).round() / 255
-
-
-def to_pil(image: Tensor) -> Image.Image:
-    """An 8-bit RGB image of [3, H, W] in [0, 1]."""
-    pixels = (to_eight_bits(image) * 255).round().byte()
-    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
 
 
 def _load(job: Job, plan: Plan, cases: Iterable[Case], wanted: frozenset[str] | None) -> list[Work]:

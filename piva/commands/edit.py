@@ -68,8 +68,7 @@ def main(arguments: Sequence[str]) -> int:
 
     _check_depth(config)
     from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
-    from benchmarks.runner import to_eight_bits
-    from piva.data.images import ImageFileError
+    from piva.data.images import ImageFileError, to_eight_bits
     from piva.data.photos import fit_photo, read_photo
     from piva.editing import EditInput
 
@@ -174,7 +173,7 @@ def _write_images(out: Path, image: Any, edited: Any) -> None:
     import torch
     from PIL import Image
 
-    from benchmarks.runner import to_pil
+    from piva.data.images import to_pil
     from piva.records import disk
 
     panel = to_pil(torch.cat([image, edited], dim=-1))  # [3, H, 2W]

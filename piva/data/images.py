@@ -1,4 +1,4 @@
-"""Image files to tensors: opened carefully, and resized once."""
+"""Image files to tensors: opened carefully, and resized once; and tensors to 8-bit pictures."""
 
 import warnings
 from pathlib import Path
@@ -66,6 +66,17 @@ def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
         return image
     resized = F.interpolate(image[None], size=tuple(size), mode="bicubic", antialias=True, align_corners=False)
     return resized[0].clamp(0, 1)
+
+
+def to_eight_bits(image: Tensor) -> Tensor:
+    """[3, H, W] in [0, 1], rounded to the values that an 8-bit file can hold."""
+    return (image.detach().float().cpu().clamp(0, 1) * 255).round() / 255
+
+
+def to_pil(image: Tensor) -> Image.Image:
+    """An 8-bit RGB image of [3, H, W] in [0, 1]."""
+    pixels = (to_eight_bits(image) * 255).round().byte()
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
 
 
 def bottom_right(image: Tensor, side: int = 512) -> Tensor:

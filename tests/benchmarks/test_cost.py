@@ -25,7 +25,7 @@ from benchmarks.cost import (
 )
 from benchmarks.identity_rows import Copy
 from benchmarks.plan import Batch, Plan, compose, spread
-from benchmarks.runner import to_eight_bits
+from piva.data.images import to_eight_bits
 from piva.data.pie_bench import load_image, read
 from piva.editing import EditInput, edit_batch
 from piva.methods.dds import DDS

@@ -9,8 +9,8 @@ import torch
 from harness_world import PlainScorer, brighten, case_file, output, write_bench
 
 from benchmarks.plan import compose, spread
-from benchmarks.runner import Job, Skipped, execute, to_eight_bits, to_pil
-from piva.data.images import read_image
+from benchmarks.runner import Job, Skipped, execute
+from piva.data.images import read_image, to_eight_bits, to_pil
 from piva.data.pie_bench import load_image, read
 from piva.errors import ConfigError, PreflightError
 from piva.provenance import collect
