@@ -6,7 +6,8 @@ from PIL import Image
 
 from piva.cli import main
 from piva.errors import ConfigError
-from reports.contact_sheet import GAP, TILE, contact_sheet
+from piva.rendering.picture_grid import GAP, TILE
+from reports.contact_sheet import contact_sheet
 from reports.reading import load_runs
 
 
