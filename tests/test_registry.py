@@ -7,13 +7,13 @@ from benchmarks.identity_rows import IDENTITY_ROWS
 from piva.cli import COMMANDS
 from piva.errors import ConfigError
 from piva.methods import METHODS
-from piva.metrics import METRICS
+from piva.metrics import METRICS, SCENE_METRICS
 from piva.registry import resolve, unknown
 
 TABLES = {
     "method": METHODS | IDENTITY_ROWS,
     "benchmark": BENCHMARKS,
-    "metric": METRICS,
+    "metric": METRICS | SCENE_METRICS,
     "command": {name: where for name, (where, _) in COMMANDS.items()},
 }
 

@@ -1,11 +1,12 @@
-"""Metrics: one file per family, each with pure functions and a thin class that scores a batch of edits.
+"""Metrics: one file per family, each with pure functions and a thin class that scores a batch of edits, or
+the views of an edited scene.
 
 Nothing heavy is imported here.
 """
 
-from piva.metrics.info import INFO, MetricInfo
+from piva.metrics.info import INFO, SCENE_SCORES, MetricInfo
 
-__all__ = ["INFO", "METRICS", "MetricInfo"]
+__all__ = ["INFO", "METRICS", "SCENE_METRICS", "SCENE_SCORES", "MetricInfo"]
 
 METRICS: dict[str, str] = {
     "clip": "piva.metrics.clip:ClipScores",
@@ -16,3 +17,10 @@ METRICS: dict[str, str] = {
     "success": "piva.metrics.success:SuccessScores",
 }
 """Family -> class. The names that a family returns are those of `INFO` with that family."""
+
+SCENE_METRICS: dict[str, str] = {
+    "consistency": "piva.metrics.scene_clip:SceneClipScores",
+    "janus": "piva.metrics.janus:JanusScores",
+}
+"""The same for families that need all views of a scene together. The first one also scores clip_text, clip_image and
+clip_direction of a scene, from the same features."""

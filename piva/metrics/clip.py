@@ -54,7 +54,7 @@ def leakage(edited: Tensor, outside: Tensor, src: Tensor, text_tgt: Tensor) -> T
         edited, outside, src, text_tgt: unit-length features [B, D]; outside: of the edit with the source inside the
             mask.
     """
-    before, after, kept = (_cosine(image, text_tgt) for image in (src, edited, outside))
+    before, after, kept = (cosine(image, text_tgt) for image in (src, edited, outside))
     return (kept - before) / (after - before)
 
 
@@ -81,10 +81,10 @@ class ClipScores:
 
     def score(self, batch: Batch, cache: FeatureCache) -> dict[str, list[Value]]:
         """See `Metric.score`."""
-        text_tgt = self._texts([case.tgt_prompt for case in batch.inputs], cache)
-        text_src = self._texts([case.src_prompt for case in batch.inputs], cache)
+        text_tgt = self.text_features([case.tgt_prompt for case in batch.inputs], cache)
+        text_src = self.text_features([case.src_prompt for case in batch.inputs], cache)
         edited, region, outside, src = self._images(batch, cache)
-        gain = _cosine(edited, text_tgt) - _cosine(src, text_tgt)
+        gain = cosine(edited, text_tgt) - cosine(src, text_tgt)
         no_direction = [
             SAME_TEXT if text < LEAST_CHANGE else SAME_IMAGE if image < LEAST_CHANGE else None
             for text, image in zip(_distance(text_tgt, text_src), _distance(edited, src), strict=True)
@@ -94,12 +94,16 @@ class ClipScores:
             for reason, g in zip(batch.without_background, gain.tolist(), strict=True)
         ]
         return {
-            "clip_text": values(_cosine(edited, text_tgt).clamp_min(self.lowest)),
-            "clip_text_region": values(_cosine(region, text_tgt).clamp_min(self.lowest), batch.without_region),
+            "clip_text": values(cosine(edited, text_tgt).clamp_min(self.lowest)),
+            "clip_text_region": values(cosine(region, text_tgt).clamp_min(self.lowest), batch.without_region),
             "clip_direction": values(direction(edited, src, text_tgt, text_src), no_direction),
-            "clip_image": values(_cosine(edited, src)),
+            "clip_image": values(cosine(edited, src)),
             "leakage": values(leakage(edited, outside, src, text_tgt), no_leak),
         }
+
+    def image_features(self, images: Tensor) -> Tensor:
+        """Unit features [B, D] of images [B, 3, H, W]."""
+        return torch.cat([F.normalize(self.clip.encode_image(rows)) for rows in images.split(ROWS_PER_CALL)])
 
     def _images(self, batch: Batch, cache: FeatureCache) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Unit features of edit, edit x mask, edit outside the mask, and source, each [B, D], in one pass.
@@ -112,7 +116,7 @@ class ClipScores:
         split = [row for row, reason in enumerate(batch.without_background) if reason is None]
         inside = (batch.edited * batch.mask[:, None])[split]
         crops = torch.cat([batch.edited, inside, batch.outside[split], batch.src[[keys.index(key) for key in new]]])
-        encoded = torch.cat([F.normalize(self.clip.encode_image(rows)) for rows in crops.split(ROWS_PER_CALL)])
+        encoded = self.image_features(crops)
         edited, some_region, some_outside, src = encoded.split([len(batch), len(split), len(split), len(new)])
         region, outside = edited.clone(), edited.clone()
         region[split], outside[split] = some_region, some_outside
@@ -121,7 +125,7 @@ class ClipScores:
             cache.put(key, (feature,))
         return edited, region, outside, torch.stack([kept[key] for key in keys])
 
-    def _texts(self, prompts: list[str], cache: FeatureCache) -> Tensor:
+    def text_features(self, prompts: list[str], cache: FeatureCache) -> Tensor:
         """Unit features [B, D]; each prompt is encoded once."""
         keys = [(self.name, "text", prompt) for prompt in prompts]
         kept = _known(keys, cache)
@@ -134,8 +138,8 @@ class ClipScores:
         return torch.stack([kept[key] for key in keys])
 
 
-def _cosine(a: Tensor, b: Tensor) -> Tensor:
-    """Of unit-length rows; rounding must not carry it past 1."""
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Cosine of unit-length rows [B, D], [B]: rounding must not carry it past 1."""
     return (a * b).sum(1).clamp(-1, 1)
 
 

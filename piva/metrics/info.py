@@ -15,7 +15,7 @@ class MetricInfo:
     """Declared facts about one number. Where `higher_is_better` is None, nearer to `best` is better."""
 
     family: str
-    """Key of `piva.metrics.METRICS`, or "cost" for what the runner measures."""
+    """Key of `piva.metrics.METRICS` or `SCENE_METRICS`, or "cost" for what the runner measures."""
     about: str
     higher_is_better: bool | None
     range: tuple[float, float]
@@ -62,6 +62,10 @@ def _judged(about: str) -> MetricInfo:
     )
 
 
+def _consistent(about: str) -> MetricInfo:
+    return MetricInfo("consistency", about, True, (-1, 1), best=1, display_scale=100, needs="CLIP")
+
+
 INFO: dict[str, MetricInfo] = {
     "clip_text": _clip("cosine of edited image and target prompt"),
     "clip_text_region": _clip("the same with black outside the edit mask"),
@@ -106,6 +110,11 @@ INFO: dict[str, MetricInfo] = {
     "edit_success": _judged("every changed attribute has its new value and every other one its old value"),
     "changed": _judged("every attribute that the prompt changes has its new value"),
     "kept": _judged("every attribute that the prompt does not change has its old value"),
+    "consistency_direction_pair": _consistent("cosine of the steps from view to view in the original and in the edit"),
+    "consistency_edit_direction": _consistent("cosine of the changes of neighbouring views"),
+    "janus_count": MetricInfo(
+        "janus", "fronts seen around an orbit", None, (0, INFINITY), best=1, digits=1, needs="Toybox judge"
+    ),
     "seconds_edit": MetricInfo("cost", "wall seconds of a batch over its cases", False, (0, INFINITY), unit="s"),
     "unet_rows": MetricInfo("cost", "latents sent through the UNet", False, (0, INFINITY), digits=0),
     "unet_rows_backward": MetricInfo("cost", "those of them with a backward pass", False, (0, INFINITY), digits=0),
@@ -116,3 +125,14 @@ INFO: dict[str, MetricInfo] = {
     ),
 }
 """Name -> facts, in the order in which a full listing shows them."""
+
+SCENE_SCORES: tuple[str, ...] = tuple(
+    name
+    for name, info in INFO.items()
+    if info.family != "cost" and name != "leakage" and not name.endswith(("_region", "_background"))
+)
+"""What an edited scene can be scored with: all that needs no mask. Scores of images are means over its views."""
+
+NOE_SCALE = 2.5
+"""CLIP scores are often shown as 2.5 cos (Hessel et al. 2021). Of Piva's own number on Noe, 0.5175, the scale is not
+known: a report shows clip_text raw and times this, and claims neither."""

@@ -12,10 +12,12 @@ import torchvision
 
 from piva.config import MetricFlags
 from piva.errors import ConfigError
-from piva.metrics import INFO
+from piva.metrics import INFO, METRICS, SCENE_METRICS, SCENE_SCORES
 from piva.metrics.batch import ScoreInput
-from piva.metrics.loading import BUILDERS, DEFAULTS, chosen, load
+from piva.metrics.loading import BUILDERS, DEFAULTS, IMAGE_SCORES, SCENE_BUILDERS, chosen, load, load_scene
 from piva.metrics.lpips import TRUNKS, load_net, trunk_weights
+
+CONSISTENCIES = ("consistency_direction_pair", "consistency_edit_direction")
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_toybox_is_scored_as_its_tables_say():
 def test_real_images_without_weights_keep_what_needs_none_and_say_why(no_weights):
     scorer = load(MetricFlags(), "real")
     needy = {name for name, info in INFO.items() if info.family in ("clip", "lpips", "structure")}
-    assert set(scorer.missing) == needy == {n for n, i in INFO.items() if i.needs in ("CLIP", "LPIPS", "DINO")}
+    assert set(scorer.missing) == needy == {n for n in IMAGE_SCORES if INFO[n].needs in ("CLIP", "LPIPS", "DINO")}
     assert set(scorer.spec) == {name for name, info in INFO.items() if info.family in ("fidelity", "drift")}
     values, reasons = scorer.score(ScoreInput(src_image=images(0), edited=images(1), src_prompt="a", tgt_prompt="b"))
     assert values["clip_text"] is values["lpips"] is values["structure_distance"] is None
@@ -71,15 +73,54 @@ def test_the_official_profile_has_ids_of_its_own(tiny_open_clip, no_weights):
 
 
 def test_scores_are_chosen_by_name_and_by_family():
-    assert chosen((), ("drift",)) == [name for name, info in INFO.items() if info.family == "drift"]
-    assert chosen(("mse", "psnr"), ("drift",)) == ["psnr", "mse"]
-    assert chosen(("success", "mse"), ()) == ["mse", "edit_success", "changed", "kept"]
-    assert set(BUILDERS) == {info.family for info in INFO.values()} - {"cost"}
+    assert chosen((), ("drift",), IMAGE_SCORES) == [name for name, info in INFO.items() if info.family == "drift"]
+    assert chosen(("mse", "psnr"), ("drift",), IMAGE_SCORES) == ["psnr", "mse"]
+    assert chosen(("success", "mse"), (), IMAGE_SCORES) == ["mse", "edit_success", "changed", "kept"]
+    assert set(BUILDERS) == set(METRICS)
+    assert {family for families in SCENE_BUILDERS for family in families} == {*SCENE_METRICS, "clip"}
     assert all(set(defaults.families) <= set(BUILDERS) for defaults in DEFAULTS.values())
+    assert all(set(defaults.scene_families) <= set(SCENE_METRICS) for defaults in DEFAULTS.values())
     scorer = load(MetricFlags(metrics=("mse", "detail_ratio")), "toybox")
     case = ScoreInput(src_image=images(0), edited=images(1), src_prompt="a", tgt_prompt="b")
     assert list(scorer.score(case).values) == list(scorer.metrics) == ["mse", "detail_ratio"]
     assert set(scorer.spec) == {"mse", "detail_ratio"}
+
+
+def test_a_toybox_scene_is_scored_as_its_tables_say():
+    spec = load_scene(MetricFlags(), "toybox").spec
+    assert len(spec) == 21
+    assert (
+        spec.items()
+        >= {
+            "psnr_to_true": "psnr-to-true/0..1/whole@1/mean-over-views@1",
+            "clip_text": "clip-score/clip-toybox/64-bilinear/21494578/cosine@1/mean-over-views@1",
+            CONSISTENCIES[0]: "consistency/clip-toybox/64-bilinear/21494578/direction-pair/signed-cosine@1",
+            "janus_count": "janus-count/judge-toybox/2972b303/64/front-from-0.9/half-circles@1",
+        }.items()
+    )
+
+
+def test_a_real_scene_without_weights_keeps_what_needs_none_and_says_why(no_weights):
+    scorer = load_scene(MetricFlags(), "real")
+    assert set(scorer.missing) == {n for n in SCENE_SCORES if INFO[n].needs in ("CLIP", "LPIPS", "DINO")}
+    assert scorer.missing["consistency_edit_direction"].startswith("weights missing: CLIP ViT-L-14/openai")
+    assert set(scorer.spec) == {n for n in SCENE_SCORES if INFO[n].family in ("fidelity", "drift")}
+
+
+def test_a_scene_s_scores_are_chosen_by_name_and_by_family(tiny_open_clip):
+    flags = MetricFlags(metrics=("consistency", "clip_text", "mse"), clip=tiny_open_clip)
+    scorer, expected = load_scene(flags, "real"), ["clip_text", "mse", *CONSISTENCIES]
+    assert list(scorer.metrics) == expected
+    assert set(scorer.spec) == set(expected)
+
+
+def test_what_scenes_do_not_have_is_refused():
+    with pytest.raises(ConfigError, match=r"--profile official .*: scenes have only strict"):
+        load_scene(MetricFlags(profile="official"), "real")
+    with pytest.raises(ConfigError, match="--metrics psnr_background: unknown metric"):
+        load_scene(MetricFlags(metrics=("psnr_background",)), "real")
+    with pytest.raises(ConfigError, match="--metrics janus_count: unknown metric"):
+        load(MetricFlags(metrics=("janus_count",)), "toybox")
 
 
 @pytest.mark.parametrize("name", ["clip_txt", "seconds_edit"])

@@ -13,7 +13,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from piva.config import MetricFlags
-from piva.metrics import INFO, METRICS
+from piva.metrics import INFO, METRICS, SCENE_METRICS
 from piva.metrics.batch import NO_MASK, Missing, ScoreInput
 from piva.metrics.clip import ClipScores
 from piva.metrics.drift import DriftScores
@@ -80,7 +80,7 @@ def assert_close(a, b):
 
 
 def test_every_declared_name_is_scored_and_nothing_else(scorer):
-    named = {name for name, info in INFO.items() if info.family != "cost"}
+    named = {name for name, info in INFO.items() if info.family in METRICS}
     assert set(scorer.spec) == named
     assert set(scorer.metrics) == named
     values, reasons = scorer.score(case(1))
@@ -94,7 +94,7 @@ def test_every_declared_name_is_scored_and_nothing_else(scorer):
 
 
 def test_each_family_declares_just_its_names_and_is_in_the_lookup(small_clip):
-    assert set(METRICS) == {info.family for info in INFO.values()} - {"cost"}
+    assert {*METRICS, *SCENE_METRICS} == {info.family for info in INFO.values()} - {"cost"}
     for family in families(small_clip):
         (key,) = (key for key, path in METRICS.items() if path.endswith(f":{type(family).__name__}"))
         assert resolve("metric", METRICS, key) is type(family)

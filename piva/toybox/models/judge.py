@@ -76,14 +76,25 @@ class Judge(nn.Module):
         Raises:
             ValueError: pictures of another size, which it was not trained for.
         """
+        best = {name: logits.argmax(1).tolist() for name, logits in self._logits(images).items()}
+        return [{name: ATTRIBUTES[name][best[name][i]] for name in ATTRIBUTES} for i in range(len(images))]
+
+    @torch.no_grad()
+    def probability(self, images: Tensor, attribute: str, value: str) -> Tensor:
+        """How sure it is that `attribute` has that value, [B] in [0,1], for images [B,3,64,64] in [0,1].
+
+        Raises:
+            ValueError: as in `predict`.
+        """
+        return self._logits(images)[attribute].softmax(1)[:, ATTRIBUTES[attribute].index(value)]
+
+    def _logits(self, images: Tensor) -> dict[str, Tensor]:
+        """As `forward`, some images at a time, on the judge's device."""
         if images.shape[1:] != (3, 64, 64):
             raise ValueError(f"the judge reads pictures [B,3,64,64], not {list(images.shape)}")
         device = next(self.parameters()).device
-        found: list[dict[str, str]] = []
-        for part in images.split(256):
-            best = {name: logits.argmax(1).tolist() for name, logits in self(part.to(device)).items()}
-            found += [{name: ATTRIBUTES[name][best[name][i]] for name in ATTRIBUTES} for i in range(len(part))]
-        return found
+        parts = [self(part.to(device)) for part in images.split(256)]
+        return {name: torch.cat([part[name] for part in parts]) for name in ATTRIBUTES}
 
 
 def train(settings: JudgeSettings, folder: Path, data: Labelled) -> Path:
