@@ -1,6 +1,6 @@
 """From settings to a scorer of images or of scenes: which scores, with which models. Loads only what is asked for."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -54,7 +54,8 @@ def load(flags: MetricFlags, pictures: Pictures, device: Any = "cpu") -> "Scorer
 
     defaults = DEFAULTS[pictures]
     names = chosen(flags.metrics, defaults.families, IMAGE_SCORES)
-    families, missing = _built({(family,): build for family, build in BUILDERS.items()}, names, flags, defaults, device)
+    builders = [((family,), build) for family, build in BUILDERS.items()]
+    families, missing = _built(builders, names, flags, defaults, device)
     return Scorer(families, missing, device, names=names)
 
 
@@ -71,9 +72,9 @@ def load_scene(flags: MetricFlags, pictures: Pictures, device: Any = "cpu") -> "
 
     defaults = DEFAULTS[pictures]
     names = chosen(flags.metrics, (*defaults.families, *defaults.scene_families), SCENE_SCORES)
-    alone = {(family,): build for family, build in BUILDERS.items() if family != "clip"}
+    alone = [((family,), build) for family, build in BUILDERS.items() if family != "clip"]
     of_images, missing = _built(alone, names, flags, defaults, device)
-    of_scenes, also_missing = _built(SCENE_BUILDERS, names, flags, defaults, device)
+    of_scenes, also_missing = _built(SCENE_BUILDERS.items(), names, flags, defaults, device)
     return SceneScorer(of_images, of_scenes, missing | also_missing, device, names=names)
 
 
@@ -100,7 +101,7 @@ def _check_folder(flags: MetricFlags) -> None:
 
 
 def _built(
-    builders: Mapping[tuple[str, ...], Callable[[MetricFlags, Defaults, Any], M]],
+    builders: Iterable[tuple[tuple[str, ...], Callable[[MetricFlags, Defaults, Any], M]]],
     names: Sequence[str],
     flags: MetricFlags,
     defaults: Defaults,
@@ -109,7 +110,7 @@ def _built(
     """The metrics that score some of `names`, and for the names whose weights are not there, that reason."""
     metrics: list[M] = []
     missing: dict[str, str] = {}
-    for families, build in builders.items():
+    for families, build in builders:
         wanted = [name for name in names if INFO[name].family in families]
         try:
             metrics += [build(flags, defaults, device)] if wanted else []

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import imageio.v2 as imageio
 import torch
@@ -36,7 +37,8 @@ def write_video(file: Path, frames: Tensor, fps: float = 24) -> None:
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     settings = {"codec": "libx264", "pixelformat": "yuv420p", "macro_block_size": 1, "quality": 8}
-    with imageio.get_writer(file, format="FFMPEG", fps=fps, **settings) as writer:  # type: ignore[arg-type]
+    writer: Any = imageio.get_writer(file, format="FFMPEG", fps=fps, **settings)  # type: ignore[arg-type]
+    with writer:
         for frame in frames:
             pixels = (_playable(to_eight_bits(frame)) * 255).round().byte()
             writer.append_data(pixels.permute(1, 2, 0).contiguous().numpy())
