@@ -5,6 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio as skimage_psnr
 from skimage.metrics import structural_similarity as skimage_ssim
+from torchmetrics.functional import mean_squared_error
 from torchmetrics.functional.image import (
     peak_signal_noise_ratio,
     structural_similarity_index_measure,
@@ -56,6 +57,34 @@ def test_psnr_and_ssim_equal_torchmetrics_row_by_row(pair):
     assert psnr(b, a).tolist() == pytest.approx(expected, rel=1e-5)
     expected = structural_similarity_index_measure(b, a, data_range=1.0, reduction="none")
     torch.testing.assert_close(ssim(b, a), expected)
+
+
+def test_scores_of_a_batch_are_torchmetrics_own(pair):
+    """Whole, and MSE and PSNR of the pixels outside a mask by themselves; the true edit is another image."""
+    src, edited = pair
+    masks = [square_mask(), square_mask(rows=slice(0, 12)), square_mask(columns=slice(0, 3))]
+    true = images(7, 3, 24, 32)
+    found = score(*(edit(a, b, mask, true) for a, b, mask in zip(src, edited, masks, strict=True)))
+    whole = structural_similarity_index_measure(edited, src, data_range=1.0, reduction="none").tolist()
+    assert found["ssim"] == pytest.approx(whole, rel=1e-5)
+    for k, mask in enumerate(masks):
+        pairs = {"": (edited[k], src[k]), "_background": (edited[k][:, ~mask], src[k][:, ~mask])}
+        for where, (b, a) in pairs.items():
+            assert found["mse" + where][k] == pytest.approx(mean_squared_error(b, a).item(), rel=1e-5)
+            expected = peak_signal_noise_ratio(b, a, data_range=1.0).item()
+            assert found["psnr" + where][k] == pytest.approx(expected, rel=1e-5)
+        expected = peak_signal_noise_ratio(edited[k], true, data_range=1.0).item()
+        assert found["psnr_to_true"][k] == pytest.approx(expected, rel=1e-5)
+
+
+def test_in_the_official_profile_background_scores_are_torchmetrics_of_blackened_images(pair):
+    src, edited, mask = pair[0][0], pair[1][0], square_mask()
+    found = FidelityScores("official").score(Batch([edit(src, edited, mask)]), FeatureCache())
+    b, a = (image[None] * ~mask for image in (edited, src))
+    assert found["mse_background"] == [pytest.approx(mean_squared_error(b, a).item(), rel=1e-5)]
+    assert found["psnr_background"] == [pytest.approx(peak_signal_noise_ratio(b, a, data_range=1.0).item(), rel=1e-5)]
+    expected = structural_similarity_index_measure(b, a, data_range=1.0).item()
+    assert found["ssim_background"] == [pytest.approx(expected, rel=1e-5)]
 
 
 def test_psnr_and_ssim_equal_scikit_image(pair):

@@ -34,7 +34,9 @@ def score(net, *cases, cache=None):
     return LpipsScores(net, "random").score(Batch(cases), cache if cache is not None else FeatureCache())
 
 
-@pytest.mark.parametrize("options", [{"net": "alex"}, {"net": "squeeze"}, {"net": "alex", "lpips": False}])
+@pytest.mark.parametrize(
+    "options", [{"net": "alex"}, {"net": "vgg"}, {"net": "squeeze"}, {"net": "alex", "lpips": False}]
+)
 @torch.inference_mode()
 def test_distances_equal_the_package(options):
     net, a, b = random_net(**options), images(0, 2, 3, 48, 64), images(1, 2, 3, 48, 64)
@@ -45,6 +47,17 @@ def test_distances_equal_the_package(options):
     where = images(2, 2, 48, 64) > 0.4
     expected = torch.stack([row[chosen].mean() for row, chosen in zip(per_pixel, where, strict=True)])
     torch.testing.assert_close(distance_where(maps, where), expected)
+
+
+def test_in_the_official_profile_the_background_is_the_package_s_distance_of_blackened_images(net):
+    src, edited = images(10, 2, 3, 64, 64), images(11, 2, 3, 64, 64)
+    mask = torch.zeros(64, 64, dtype=torch.bool)
+    mask[5:60, 20:40] = True
+    batch = Batch([edit(a, b, mask) for a, b in zip(src, edited, strict=True)])
+    with torch.inference_mode():
+        found = LpipsScores(net, "random", "official").score(batch, FeatureCache())
+        expected = net(src * ~mask, edited * ~mask, normalize=True).flatten().tolist()
+    assert found["lpips_background"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_scores_of_a_mixed_batch(net):
