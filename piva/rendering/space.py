@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from piva.rendering.cameras import Cameras, Rays
+from piva.rendering.cameras import Cameras, Rays, focus
 
-NEAR = 0.05
+NEAR = 0.3
 """Of scale: nothing nearer to a camera is seen."""
 FAR = 100.0
 """Of scale: where rays of an unbounded scene end."""
@@ -114,15 +114,8 @@ def _through_cube(origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def unbounded_space(cameras: Cameras) -> Space:
-    """The space of a capture: centered where its cameras look, its inner cube as large as what they see there.
-
-    The center is the point with the least squared distance to all optical axes.
-    """
-    axes, at = cameras.forward, cameras.positions
-    off_axis = torch.eye(3, device=axes.device) - axes[:, :, None] * axes[:, None, :]  # [V,3,3]
-    # Parallel axes have no such point: a small weight holds it near the cameras' middle.
-    hold = 1e-3 * torch.eye(3, device=axes.device)
-    center = torch.linalg.solve(off_axis.mean(0) + hold, (off_axis @ at[..., None]).mean(0)[:, 0] + hold @ at.mean(0))
-    away = (at - center).norm(dim=-1)
+    """The space of a capture: centered where its cameras look, its inner cube as large as what they see there."""
+    center = focus(cameras)
+    away = (cameras.positions - center).norm(dim=-1)
     half_view = cameras.height / 2 / cameras.focal[:, 1]  # tangent of half the vertical field of view
     return Space(center, float((away * half_view).median()), bounded=False)

@@ -35,6 +35,8 @@ MIN_TRANSMITTANCE = 1e-3
 MIN_WEIGHT = 1e-4
 """A sample that adds less than this to its pixel is not asked for its colour."""
 RAYS_AT_ONCE = 16384
+FEWEST_SAMPLES = 48
+"""Steps along a side of the cube while the field is much coarser than it will be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +71,13 @@ class RadianceField(nn.Module):
     """Density and colour in space, what is behind them, and which cells hold anything.
 
     Args:
-        settings: of the field.
+        settings: of the field; what they leave to the kind of scene is filled in.
         space: where the scene is.
     """
 
     def __init__(self, settings: FieldSettings, space: Space):
         super().__init__()
+        settings = settings.suited(space.bounded)
         self.settings, self.space = settings, space
         self.field: Any = resolve("field", FIELDS, settings.kind)(settings)
         self.background = Sky() if settings.background == "sky" else Constant(settings.background_color)
@@ -118,23 +121,36 @@ class RadianceField(nn.Module):
         samples = self._samples(rays, jitter)
         packed = samples.packed
         w, _ = volume.weights(self.field.density(samples.points), samples.delta, packed)
-        seen = w.detach() > MIN_WEIGHT
-        ray = packed.ray[seen]
-        color = self.field.color(samples.points[seen], rays.directions[ray])
         opacity = volume.gathered(w, packed)
         behind = self.background(rays.directions) if background is None else background.expand(packed.rays, 3)
+        color = self._colors(samples.points, rays.directions[packed.ray], w.detach() > MIN_WEIGHT, w.requires_grad)
         return RayRender(
-            color=volume.gathered(w[seen, None] * color, volume.Packed(ray, packed.rays))
-            + (1 - opacity)[:, None] * behind,
+            color=volume.gathered(w[:, None] * color, packed) + (1 - opacity)[:, None] * behind,
             depth=volume.expected_depth(w, samples.depth, opacity, samples.far * rays.cosines, packed),
             opacity=opacity, points=samples.points, weights=w, steps=samples.steps, step_length=samples.step_length,
             packed=packed,
         )  # fmt: skip
 
+    def _colors(self, points: Tensor, directions: Tensor, seen: Tensor, trains: bool) -> Tensor:
+        """Colours [M,3], with gradient where they are seen.
+
+        What is not seen still needs its colour where density trains: it says whether there should be more of it.
+        """
+        places = seen.nonzero()[:, 0]
+        with torch.no_grad():
+            color = self.field.color(points, directions) if trains else torch.zeros_like(points)
+        return color.index_copy(0, places, self.field.color(points[places], directions[places]))
+
+    @property
+    def _samples_per_side(self) -> int:
+        """Fewer while the field is coarse."""
+        full = self.settings.samples
+        return min(full, max(FEWEST_SAMPLES, full * self.field.resolution // self.settings.resolution))
+
     @torch.no_grad()
     def _samples(self, rays: Rays, jitter: Tensor | None) -> _Samples:
         """The samples of rays [N] in occupied cells, up to where the ray has stopped."""
-        steps = self.space.steps(rays, self.settings.samples)
+        steps = self.space.steps(rays, self._samples_per_side)
         share = torch.full_like(steps.far, 0.5) if jitter is None else jitter  # [N]
         points = torch.lerp(steps.edges[:, :-1], steps.edges[:, 1:], share[:, None, None])
         kept = (steps.inside & self.occupancy(points)).view(-1).nonzero()[:, 0]  # [M]
@@ -191,6 +207,7 @@ class RadianceField(nn.Module):
             raise PreflightError(f"{path} holds no radiance field of version {FILE_VERSION}")
         space = Space(tensors["space.center"], float(tensors["space.scale"]), facts["bounded"])
         scene = cls(FieldSettings.model_validate(facts["settings"]), space)
+        scene.occupancy.cells = tensors["occupancy.cells"]  # whose resolution may be another one
         scene.load_state_dict(tensors)
         return scene.to(device)
 

@@ -4,6 +4,8 @@ from typing import Literal
 
 from piva.config import Settings, identity
 
+RESOLUTIONS = {"bounded": 96, "unbounded": 128}
+
 
 class FieldSettings(Settings):
     """What a scene is made of."""
@@ -12,18 +14,19 @@ class FieldSettings(Settings):
     """voxel: an explicit grid of density and colour, fast on a CPU. hash-grid: a multiresolution hash grid with small
     networks (Instant-NGP), for GPUs."""
 
-    resolution: int = identity(128, ge=8)
-    """Voxels along a side of the field's cube; of a hash grid, of its finest level. In an unbounded scene half of
-    them lie in the inner cube."""
+    resolution: int | None = identity(None, ge=8)
+    """Voxels along a side of the field's cube; of a hash grid, of its finest level. None: 96 in a bounded scene, 128 in
+    an unbounded one, half of which lie in the inner cube."""
 
-    samples: int = identity(128, ge=8)
-    """Steps of a ray along a side of the cube; most lie in empty space, and cost nothing."""
+    samples: int | None = identity(None, ge=8)
+    """Steps of a ray along a side of the cube; most lie in empty space, and cost nothing. None: as `resolution`."""
 
     sh_degree: Literal[0, 1] = identity(0)
     """voxel: 0 has one colour from all sides, 1 lets it change with the direction."""
 
-    background: Literal["sky", "constant"] = identity("sky")
-    """What is behind everything: a colour learned for each direction (spherical harmonics), or `background_color`."""
+    background: Literal["auto", "sky", "constant"] = identity("auto")
+    """What is behind everything: a colour learned for each direction (sky: spherical harmonics), or `background_color`.
+    auto: the constant in a bounded scene, a sky in an unbounded one."""
 
     background_color: tuple[float, float, float] = identity((1.0, 1.0, 1.0))
     """The constant background."""
@@ -42,3 +45,10 @@ class FieldSettings(Settings):
 
     encoding: Literal["auto", "torch", "tiny-cuda-nn"] = identity("auto")
     """hash-grid: who looks features up; auto is tiny-cuda-nn where it is installed and there is CUDA."""
+
+    def suited(self, bounded: bool) -> "FieldSettings":
+        """The same with nothing left to the kind of scene."""
+        resolution = self.resolution or RESOLUTIONS["bounded" if bounded else "unbounded"]
+        background = self.background if self.background != "auto" else ("constant" if bounded else "sky")
+        changes = {"resolution": resolution, "samples": self.samples or resolution, "background": background}
+        return self.model_copy(update=changes)

@@ -84,5 +84,6 @@ class VoxelField(nn.Module):
         for name in ("raw_density", "raw_color"):
             grid = getattr(self, name).T.reshape(1, -1, *old)
             finer = F.interpolate(grid, size=(resolution,) * 3, mode="trilinear", align_corners=True)
-            setattr(self, name, nn.Parameter(finer.reshape(grid.shape[1], -1).T.contiguous()))
+            rows = finer.reshape(grid.shape[1], -1).T
+            setattr(self, name, nn.Parameter(rows.clone(memory_format=torch.contiguous_format)))
         self.resolution = resolution

@@ -1,0 +1,22 @@
+import torch
+
+from piva.rendering.occupancy import Occupancy
+
+
+def test_everything_is_occupied_at_first_but_what_lies_outside():
+    points = torch.tensor([[0.0, 0.0, 0.0], [-1.0, 1.0, 0.3], [1.01, 0.0, 0.0]])
+    assert Occupancy(4)(points).tolist() == [True, True, False]
+
+
+def test_an_update_keeps_dense_cells_and_their_neighbours():
+    occupancy, densities = Occupancy(8), torch.zeros(8, 8, 8)
+    densities[2, 5, 6] = 0.5  # thickness 0.5 x 2/8 = 0.125
+    occupancy.update(densities, threshold=0.1, margin=0)
+    assert occupancy.cells.nonzero().tolist() == [[2, 5, 6]]
+    inside = (torch.tensor([[2.5, 5.5, 6.5], [2.5, 6.5, 5.5]]) / 4) - 1  # middles of cells (2, 5, 6), (2, 6, 5)
+    assert occupancy(inside).tolist() == [True, False]
+    occupancy.update(densities, threshold=0.1, margin=1)
+    assert occupancy.cells.sum() == 27
+    assert occupancy(inside).tolist() == [True, True]
+    occupancy.update(densities, threshold=0.13, margin=1)
+    assert occupancy.share == 0.0
