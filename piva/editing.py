@@ -89,6 +89,8 @@ def edit_batch(
         ConfigError: for a t range the prior does not have, or a case without the depth that the auxiliaries read.
     """
     check_range(method.t_min, method.t_max, len(prior.abar))
+    if method.auxiliaries and method.aux.camera:
+        raise ConfigError("--method.aux.camera: a picture has no camera pose; scenes have")
     for case in inputs:
         if tuple(case.image.shape) != (3, *prior.image_size):
             raise ValueError(f"case {case.case_id}: image is {tuple(case.image.shape)}, not {(3, *prior.image_size)}")

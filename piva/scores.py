@@ -29,6 +29,7 @@ class Row(NamedTuple):
     x: Tensor  # [B,C,H,W]
     prompt: Prompt
     auxiliary: str | None = None
+    of_source: bool = False  # whether x is the noised source, whose depth the auxiliary then reads
 
     @property
     def key(self) -> tuple[int, Prompt, str | None]:
@@ -68,8 +69,12 @@ class ScoreEngine:
         cache: where source rows are kept, and looked for.
         sources: what a case's noised source depends on beside step and timestep: its image and (seed, case id), say;
             needed with a cache.
-        depth: [B,1,H,W] scaled inverse depth of every case, near = 1, for auxiliaries that read it. In 2D the current
-            picture keeps the source's.
+        depth: [B,1,H,W] scaled inverse depth of every case, near = 1, for auxiliaries that read it.
+        depth_src: that of the source, where it is another; in 2D the current picture keeps the source's.
+        cameras: [B,16] poses, for auxiliaries with a camera embedding.
+
+    The views of a scene are cases with one adapter for all; `sources`, `depth`, `depth_src` and `cameras` are then set
+    anew for each step.
     """
 
     def __init__(
@@ -81,9 +86,12 @@ class ScoreEngine:
         cache: SourceRows | None = None,
         sources: Sequence[Hashable] = (),
         depth: Tensor | None = None,
+        depth_src: Tensor | None = None,
+        cameras: Tensor | None = None,
     ):
         self.prior, self.captions, self.adapters = prior, list(captions), dict(adapters or {})
-        self.training, self.cache, self.sources, self.depth = training, cache, list(sources), depth
+        self.training, self.cache, self.sources = training, cache, list(sources)
+        self.depth, self.depth_src, self.cameras = depth, depth_src, cameras
         self.rows_forward = [0] * len(self.captions)  # rows run so far for each case, without gradient
         self.rows_backward = [0] * len(self.captions)  # and with
         self.rows_cached = [0] * len(self.captions)  # and those the cache had
@@ -111,13 +119,16 @@ class ScoreEngine:
         x = torch.cat([r.x if len(m) == n else r.x[list(m)] for r, m in zip(rows, members, strict=True)])
         times = torch.cat([t if len(m) == n else t[list(m)] for m in members])
         starts = [sum(len(m) for m in members[:i]) for i in range(len(rows))]
-        auxiliary = [(self.adapters[r.auxiliary], s) for r, s in zip(rows, starts, strict=True) if r.auxiliary]
-        segments = [Segment(adapter, start, self.depth) for adapter, start in auxiliary]
+        segments = [self._segment(r, s) for r, s in zip(rows, starts, strict=True) if r.auxiliary]
         counts = self.rows_backward if torch.is_grad_enabled() else self.rows_forward
         for case in (case for m in members for case in m):
             counts[case] += 1
         out = self.prior.predict(x, times, self._embedding([r.prompt for r in rows], members), segments)
         return list(out.split([len(m) for m in members]))
+
+    def _segment(self, row: Row, start: int) -> Segment:
+        depth = self.depth_src if row.of_source and self.depth_src is not None else self.depth
+        return Segment(self.adapters[str(row.auxiliary)], start, depth, self.cameras)
 
     def _embedding(self, prompts: Sequence[Prompt], members: Sequence[tuple[int, ...]]) -> Tensor:
         """Embeddings [R,L,D] of a call's rows; steps ask for the same few layouts, which are kept."""
@@ -141,7 +152,7 @@ class _Ask:
 
     def __call__(self, **requests: Request) -> SimpleNamespace:
         """The scores [B,C,H,W] under the names of their requests."""
-        rows = {row.key: row for request in requests.values() for row in _rows(request)}
+        rows = {row.key: row for request in requests.values() for row in self._rows(request)}
         if any(row.auxiliary for row in rows.values()):
             self._train()
         missing = [row for key, row in rows.items() if key not in self._known]
@@ -153,10 +164,14 @@ class _Ask:
 
     def _score(self, request: Request) -> Tensor:
         """u + s (c - u) of the rows of a request."""
-        got = {row.prompt: self._known[row.key] for row in _rows(request)}
+        got = {row.prompt: self._known[row.key] for row in self._rows(request)}
         if len(got) == 1:
             return next(iter(got.values()))
         return cfg_guided(got[UNCONDITIONAL], got[request.prompt], request.guidance)
+
+    def _rows(self, request: Request) -> list[Row]:
+        of_source = request.x is self.step.x_t_src
+        return [Row(request.x, prompt, request.auxiliary, of_source) for prompt in request.prompts]
 
     def _train(self) -> None:
         """The call with gradient, once a step: its rows are known afterwards."""
@@ -177,7 +192,7 @@ class _Ask:
     def _frozen(self, rows: Sequence[Row]) -> None:
         """The call without gradient; a case whose source row is in the cache sits that row out."""
         cache, everyone = self.engine.cache, tuple(range(len(self.engine.captions)))
-        kept = [row for row in rows if cache is not None and row.x is self.step.x_t_src and not row.auxiliary]
+        kept = [row for row in rows if cache is not None and row.of_source and not row.auxiliary]
         keys = {row.key: self._cache_keys(row) for row in kept}
         found = {row.key: [_first(cache.get(key)) for key in keys[row.key]] for row in kept if cache is not None}
         for case in (case for got in found.values() for case in everyone if got[case] is not None):
@@ -210,7 +225,3 @@ class _Ask:
 
 def _first(tensors: tuple[Tensor, ...] | None) -> Tensor | None:
     return tensors[0] if tensors else None
-
-
-def _rows(request: Request) -> list[Row]:
-    return [Row(request.x, prompt, request.auxiliary) for prompt in request.prompts]

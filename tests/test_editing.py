@@ -176,3 +176,8 @@ def test_an_error_in_a_step_comes_out_as_it_is(tiny_prior):
 
     with pytest.raises(RuntimeError, match="the disk is full"):
         edit_batch(tiny_prior, DDS(), cases(1), steps=2, seed=0, on_step=fail)
+
+
+def test_a_picture_has_no_camera_for_an_embedding(tiny_prior):
+    with pytest.raises(ConfigError, match="a picture has no camera pose"):
+        edit_batch(tiny_prior, Piva(aux={"camera": True}), cases(1), steps=1, seed=0)

@@ -178,3 +178,26 @@ def test_another_prompt_source_or_draw_is_not_mistaken_for_a_cached_one(prior):
         other = ScoreEngine(prior, CAPTIONS, cache=cache, sources=sources)
         ask_dds(other, step)
         assert other.rows_forward == [4, 4]
+
+
+def test_an_auxiliary_reads_the_depth_of_what_it_is_shown(prior):
+    """psi at the noised source reads the source's depth, at the current render the current one, as phi does."""
+    step = make_step(prior)
+    seen = {}
+
+    class Reader(Watched):
+        def predict(self, x, t, embedding, segments=()):
+            seen.update({(segment.start, id(segment.depth)): segment.adapter for segment in segments})
+            return super().predict(x, t, embedding, segments)
+
+    depth, depth_src = torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
+    adapters = {name: prior.adapter(None, 0, ["a", "b"]) for name in ("psi", "phi")}
+    engine = ScoreEngine(Reader(prior), CAPTIONS, adapters, depth=depth, depth_src=depth_src)
+    engine.ask(step)(
+        at_source=source_aux(step.x_t_src, SOURCE), psi=source_aux(step.x_t, SOURCE), phi=target_aux(step.x_t, TARGET)
+    )
+    assert seen == {
+        (0, id(depth_src)): adapters["psi"],
+        (2, id(depth)): adapters["psi"],
+        (4, id(depth)): adapters["phi"],
+    }

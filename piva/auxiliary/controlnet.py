@@ -61,17 +61,18 @@ class StackedControlNet(nn.Module):
                 self.stack[i][n] = noise.uniform(self.stack[i].shape[1:], -bound, bound, **key)
 
     def residuals(self, x: Tensor, t: Tensor, embedding: Tensor, condition: Tensor) -> list[Tensor]:
-        """What is added to each skip connection and, last, to the middle: [N, ...] each, row i by case i's network.
+        """What is added to each skip connection and, last, to the middle: [R, ...] each, a case's rows by its network.
 
         Args:
-            x: [N,C,h,w]; t: [N]; embedding: [N,L,D]; condition: [N,1 or 3,H,W], image-sized, in [0,1].
+            x: [R,C,h,w], R = N*V; t: [R]; embedding: [R,L,D]; condition: [R,1 or 3,H,W], image-sized, in [0,1].
         """
         columns = [p.to(x.dtype).unbind() for p in self.stack]
+        views = len(x) // self.n_cases
         rows = []
         for n in range(self.n_cases):
             weights = {name: columns[i][n] for name, i in self.index.items()}
-            one = slice(n, n + 1)
-            inputs = (x[one], t[one], embedding[one], condition[one])
+            its = slice(n * views, (n + 1) * views)
+            inputs = (x[its], t[its], embedding[its], condition[its])
             down, mid = functional_call(self._net[0], weights, inputs, {"return_dict": False})
             rows.append([*down, mid])
         return [torch.cat(outputs) for outputs in zip(*rows, strict=True)]

@@ -55,7 +55,8 @@ class Auxiliaries:
         """
         if settings.kind == "controlnet":
             return StackedControlNet(self.net(settings), settings, n_cases, self.device)
-        return StackedLoRA(self._adapted(settings).layers, settings, n_cases, self.device)
+        width = self.unet.time_embedding.linear_2.out_features
+        return StackedLoRA(self._adapted(settings).layers, settings, n_cases, self.device, width)
 
     def net(self, settings: AuxiliarySettings) -> ControlNetModel:
         """The given ControlNet, in float32 on the CPU; where none is, one for this UNet without numbers."""
@@ -98,6 +99,7 @@ class Auxiliaries:
         sites = self._adapted(settings)
         sites.stacks = [segment.adapter for segment in segments]  # type: ignore[misc]
         sites.start = start if settings.kind == "lora" else 0
+        sites.cameras = [segment.cameras for segment in segments]
         try:
             yield {} if settings.kind == "lora" else _inputs(self._shared_residuals(settings, segments, *rows), start)
         finally:
@@ -106,9 +108,10 @@ class Auxiliaries:
     def _own_residuals(self, segments: Sequence[Segment], x: Tensor, t: Tensor, embedding: Tensor) -> list[Tensor]:
         """What the ControlNet of every row puts out: [R', ...] each."""
         found, end = [], 0
-        for adapter, _, depth in segments:
+        views = len(x) // sum(segment.adapter.n_cases for segment in segments)
+        for adapter, _, depth, _ in segments:
             assert isinstance(adapter, StackedControlNet)
-            rows, end = slice(end, end + adapter.n_cases), end + adapter.n_cases
+            rows, end = slice(end, end + adapter.n_cases * views), end + adapter.n_cases * views
             condition = _condition(depth, self.net(adapter.settings)).to(x)
             found.append(adapter.residuals(x[rows], t[rows], embedding[rows], condition))
         return [torch.cat(outputs) for outputs in zip(*found, strict=True)]
@@ -128,7 +131,7 @@ class Auxiliaries:
         key = (_name(settings) if on_controlnet else (None, None)), settings.target_modules
         if key not in self._sites:
             network = self.frozen(settings) if on_controlnet else self.unet
-            self._sites[key] = LoRASites(adapted_layers(network, settings.target_modules))
+            self._sites[key] = LoRASites(adapted_layers(network, settings.target_modules), network.time_embedding)
         return self._sites[key]
 
 

@@ -30,6 +30,9 @@ class AuxiliarySettings(Settings):
     """What a ControlNet is shown. given: the case's depth. blank: zeros, which costs the same and tells what depth
     itself brings."""
 
+    camera: bool = identity(False, added_later=True)
+    """Tell LoRA the camera by an embedding of its pose, as VSD does. 3D only, and for --method.aux.kind lora."""
+
     rank: int = identity(4, ge=1)
     """Rank r of every low-rank adapter: more learns more, and takes parameters and memory in proportion."""
 
@@ -75,6 +78,8 @@ class AuxiliarySettings(Settings):
             raise ValueError(
                 "--method.aux.controlnet and --method.aux.depth go with --method.aux.kind controlnet or controlnet-lora"
             )
+        if self.camera and self.kind != "lora":
+            raise ValueError("--method.aux.camera goes with --method.aux.kind lora; ControlNets are told the depth")
         if self.kind == "controlnet-lora" and self.controlnet is None:
             raise ValueError(
                 "--method.aux.kind controlnet-lora needs --method.aux.controlnet, a trained one: what is made from "

@@ -38,6 +38,8 @@ def psi_key(prior: Prior, source: str, src: str, settings: AuxiliarySettings, t_
     if settings.kind != "lora":
         given = settings.controlnet and controlnet.fingerprint(settings.controlnet, settings.controlnet_revision)
         recipe |= {"kind": settings.kind, "controlnet": given, "depth": settings.depth}
+    if settings.camera:
+        recipe |= {"camera": True}
     facts = [_RECIPE_VERSION, prior.fingerprint, source, src, recipe, t_range]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -75,7 +77,7 @@ def trained_psi(
         for n, (case, key) in enumerate(zip(missing, new_keys, strict=True)):
             known[key], rows[case] = trained.weights(n), new_rows[n]
             if store is not None:
-                _keep(store / key, psi, known[key])
+                keep(store / key, psi, known[key])
     for case, key in enumerate(keys):
         psi.set_weights(case, known[key])
     return psi.requires_grad_(False), rows
@@ -101,7 +103,7 @@ def _train(
     return psi, engine.rows_backward
 
 
-def _keep(folder: Path, psi: Adapter, weights: dict[str, Tensor]) -> None:
+def keep(folder: Path, psi: Adapter, weights: dict[str, Tensor]) -> None:
     """Write one case's folder so that it is there whole or not at all, whoever else writes it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))

@@ -79,7 +79,7 @@ class AuxiliaryTraining:
         self, engine: ScoreEngine, draw: Draw | Step, inputs: Mapping[str, tuple[Tensor, Tensor]]
     ) -> list[tuple[Row, Tensor]]:
         """Forward and backward of one row per auxiliary and case; `inputs` are (z, x_t)."""
-        rows = [Row(inputs[name][1], PROMPTS[name], name) for name in self.names]
+        rows = [Row(inputs[name][1], PROMPTS[name], name, of_source=name == "psi") for name in self.names]
         outputs = engine.outputs(rows, draw.t)
         for row, output in zip(rows, outputs, strict=True):
             target = training_target(inputs[row.auxiliary or ""][0], draw.eps, draw.abar, engine.prior.prediction)

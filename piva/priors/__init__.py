@@ -43,11 +43,15 @@ class Adapter(Protocol):
 
 
 class Segment(NamedTuple):
-    """Rows start .. start + adapter.n_cases - 1 of a call go through `adapter`, one row per case, in order."""
+    """Rows of a call that go through `adapter`, from `start` on: V for every case, those of a case adjacent.
+
+    V is 1 for pictures, each a case of its own; the views of a scene share an adapter of one case.
+    """
 
     adapter: Adapter
     start: int
-    depth: Tensor | None = None  # [N,1,H,W] scaled inverse depth, which a ControlNet reads
+    depth: Tensor | None = None  # [N*V,1,H,W] scaled inverse depth, which a ControlNet reads
+    cameras: Tensor | None = None  # [N*V,16] poses, which a camera embedding reads
 
 
 class Prior(Protocol):
@@ -63,7 +67,7 @@ class Prior(Protocol):
     half: bool  # whether the network runs in float16, whose gradients need scaling
 
     def encode(self, images: Tensor) -> Tensor:
-        """Latents [B,C,h,w] of images [B,3,H,W]: the posterior mean, scaled."""
+        """Latents [B,C,h,w] of images [B,3,H,W]: the posterior mean, scaled. Images that require grad get it."""
         ...
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -77,8 +81,8 @@ class Prior(Protocol):
     def predict(self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = ()) -> Tensor:
         """The network's output [R,C,h,w] for noised latents x [R,C,h,w] at t [R] under prompts [R,L,D].
 
-        Segments are adjacent, in order and the last rows of the call. A gradient is kept where the caller's grad mode
-        and the inputs ask for one, never for the frozen weights.
+        Segments are adjacent, in order and the last rows of the call, with as many rows for every case. A gradient is
+        kept where the caller's grad mode and the inputs ask for one, never for the frozen weights.
         """
         ...
 

@@ -95,7 +95,7 @@ class AnalyticPrior:
         end = segments[0].start if segments else len(x)
         numbers = embedding[:end].flatten().long().tolist()
         eps = [self.mixtures[k].eps(x[i : i + 1], abar[i : i + 1]) for i, k in enumerate(numbers)]
-        for adapter, start, _ in segments:
+        for adapter, start, *_ in segments:
             rows = slice(start, start + adapter.n_cases)
             eps.append(adapter.eps(x[rows], abar[rows]))  # type: ignore[attr-defined]
         out = torch.cat(eps)

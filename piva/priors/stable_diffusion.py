@@ -149,9 +149,11 @@ class StableDiffusionPrior:
         size = "" if self.image_size == self._trained_size else f"/{height}x{width}"
         return f"{weights}/{str(self.dtype).removeprefix('torch.')}{size}"
 
-    @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """Posterior means times the scaling factor [B,C,h,w] of images [B,3,H,W] in [0,1]."""
+        """Posterior means times the scaling factor [B,C,h,w] of images [B,3,H,W] in [0,1].
+
+        Images that require grad get it; the VAE's own weights never do.
+        """
         posterior = self.vae.encode(images.to(self.device, torch.float32) * 2 - 1).latent_dist
         return posterior.mean * self.vae.config.scaling_factor
 
