@@ -45,6 +45,13 @@ class Cameras:
         scale = self.focal.new_tensor([width / self.width, height / self.height])
         return replace(self, focal=self.focal * scale, center=self.center * scale, width=width, height=height)
 
+    def cropped(self, width: int, height: int) -> Cameras:
+        """The middle of the same views as pictures of another shape: as much of it as fits, nothing stretched."""
+        scale = max(width / self.width, height / self.height)
+        middle = self.focal.new_tensor([self.width / 2, self.height / 2])
+        center = (self.center - middle) * scale + self.focal.new_tensor([width / 2, height / 2])
+        return replace(self, focal=self.focal * scale, center=center, width=width, height=height)
+
     @property
     def positions(self) -> Tensor:
         """Where the cameras stand: [V,3]."""
@@ -130,6 +137,17 @@ def look_at(position: Tensor, target: Tensor, up: Tensor | None = None) -> Tenso
     backward = torch.nn.functional.normalize(position - target, dim=-1)
     right = torch.nn.functional.normalize(torch.linalg.cross(up.expand_as(backward), backward), dim=-1)
     return torch.stack([right, torch.linalg.cross(backward, right), backward, position], dim=-1)
+
+
+def focus(cameras: Cameras) -> Tensor:
+    """The point [3] that the cameras look at: the one with the least mean squared distance to all optical axes.
+
+    Parallel axes have no such point: a small weight (1e-3, ours) holds it near the cameras' middle.
+    """
+    axes, at = cameras.forward, cameras.positions
+    off_axis = torch.eye(3, device=axes.device) - axes[:, :, None] * axes[:, None, :]  # [V,3,3]
+    hold = 1e-3 * torch.eye(3, device=axes.device)
+    return torch.linalg.solve(off_axis.mean(0) + hold, (off_axis @ at[..., None]).mean(0)[:, 0] + hold @ at.mean(0))
 
 
 def orbit(

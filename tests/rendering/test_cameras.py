@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from piva.rendering.cameras import Cameras, all_rays, look_at, orbit, rays_at
+from piva.rendering.cameras import Cameras, all_rays, focus, look_at, orbit, rays_at
 
 
 def _one(width: int = 4, height: int = 2) -> Cameras:
@@ -74,3 +74,17 @@ def test_chosen_cameras_keep_their_order() -> None:
     assert torch.equal(cameras[[2, 0]].c2w, cameras.c2w[[2, 0]])
     assert len(cameras[1]) == 1
     assert torch.equal(cameras[1].c2w[0], cameras.c2w[1])
+
+
+def test_focus_is_what_the_cameras_look_at() -> None:
+    target = torch.tensor([0.3, -0.2, 0.5])
+    cameras = orbit(torch.tensor([0.0, 80.0, 200.0]), torch.tensor([10.0, 30.0, 50.0]), 2.0, target, 60.0, (4, 4))
+    torch.testing.assert_close(focus(cameras), target, atol=2e-3, rtol=0)
+
+
+def test_a_cropped_picture_is_the_middle_of_the_view() -> None:
+    wide = orbit(torch.tensor([0.0]), 0.0, 2.0, torch.zeros(3), 60.0, (10, 20))
+    square = wide.cropped(5, 5)
+    before = rays_at(wide, torch.tensor([0, 0]), torch.tensor([[10.0, 0.0], [15.0, 10.0]]))
+    after = rays_at(square, torch.tensor([0, 0]), torch.tensor([[2.5, 0.0], [5.0, 5.0]]))
+    torch.testing.assert_close(after.directions, before.directions)

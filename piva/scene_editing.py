@@ -1,0 +1,247 @@
+"""Edit a scene: prior, method and a reconstructed field in, the edited field out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from piva.auxiliary.stored import keep, psi_key
+from piva.auxiliary.training import AuxiliaryTraining
+from piva.checkpoint import Checkpoint
+from piva.config import identity_values
+from piva.keys import digest
+from piva.modules.fitting import fit
+from piva.modules.scene_editing import SceneEditing, SourceViews
+from piva.modules.scene_settings import SceneEditSettings
+from piva.noise import DrawPlan
+from piva.priors import Adapter, Prior
+from piva.rendering.cameras import Cameras
+from piva.rendering.view_plan import CapturedViews, OrbitViews, ViewPlan
+from piva.representations.radiance_field import RadianceField
+from piva.schedule import check_range
+from piva.scores import ScoreEngine, SourceRows
+
+VERSION = 1
+"""Raised when the same scene and settings give another edit."""
+
+
+@dataclass(frozen=True, eq=False)
+class SceneCase:
+    """A scene to be edited."""
+
+    case_id: str
+    source: RadianceField
+    cameras: Cameras
+    """The captured ones; the edit sees the middle of their pictures, in the prior's size."""
+    src: str
+    tgt: str
+    background: Tensor | None = None  # [3] behind transparent pixels; None: the field's own
+
+    def digest(self) -> str:
+        """SHA-256 of the field, the cameras and the background: what source views depend on."""
+        found = hashlib.sha256()
+        tensors = {**self.source.state_dict(), "c2w": self.cameras.c2w, "focal": self.cameras.focal}
+        tensors |= {"center": self.cameras.center}
+        tensors |= {"distortion": self.cameras.distortion} if self.cameras.distortion is not None else {}
+        tensors |= {"behind": self.background} if self.background is not None else {}
+        for name, value in tensors.items():
+            found.update(f"{name}{tuple(value.shape)}".encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class SceneEditOutput:
+    """What became of it."""
+
+    case_id: str
+    scene: RadianceField
+    seconds: float  # of the edit, all launches together
+    unet_rows: int  # rows that went forward through the UNet, whether or not a gradient came back
+    unet_rows_backward: int  # those of them a gradient came back through
+    rows_cached: int  # rows that came from the cache of source rows, in no other count
+    psi_rows: int  # rows a stored psi was trained on before the edit, in no other count: 0 once the store has it
+    aux_parameters: int  # numbers that were trained, in psi and phi together
+    aux_bytes: int  # of psi and phi with AdamW's states, on the device
+    peak_bytes: int | None  # on the device; None where the device does not say
+    history: dict[str, list[float]] = field(default_factory=dict)  # one value a step, the mean over its views
+    error: str | None = None  # why the field is not to be used
+
+
+def edit_scene(
+    prior: Prior,
+    method: Any,
+    case: SceneCase,
+    settings: SceneEditSettings,
+    *,
+    steps: int,
+    seed: int,
+    on_step: Callable[[dict[str, Any]], None] | None = None,
+    on_scene: Callable[[int, RadianceField], None] | None = None,
+    cache: SourceRows | None = None,
+    psi_store: Path | None = None,
+    checkpoint: Path | None = None,
+) -> SceneEditOutput:
+    """The scene edited; the source's field stays as it is.
+
+    Args:
+        method: settings of a method (`piva.methods`); its `step_size` is not used, Adam's rates are.
+        steps: updates of the field.
+        seed: of all draws, together with the case id.
+        on_step: called with a dict a step, as `piva.editing.edit_batch` does; values are per view, [V].
+        on_scene: called after each step with the number of steps done and the field as it is.
+        cache: source rows of earlier edits with the same draws; worth having in a sweep.
+        psi_store: folder where stored psi are kept between runs (aux.psi = stored).
+        checkpoint: file to go on from, and to write now and then; removed at the end.
+
+    Raises:
+        ConfigError: for settings that do not suit the prior.
+    """
+    check_range(method.t_min, method.t_max, len(prior.abar))
+    _reset_peak(prior.device)
+    module, psi_rows = _module(prior, method, case, settings, steps, seed, cache, psi_store)
+    lines: dict[str, list[float]] = {}
+    key = digest(_identity(prior, method, case, settings, steps, seed))
+    kept = Checkpoint(checkpoint, key, module, prior.device, lambda: _facts(lines, module.engine, psi_rows))
+    if kept.facts_found:
+        psi_rows = _take_facts(kept.facts_found, lines, module.engine)
+
+    def done(line: dict[str, Any]) -> None:
+        for name, values in line.items():
+            if name != "step":
+                lines.setdefault(name, []).append(_mean(values))
+        if on_step is not None:
+            on_step(line)
+        if on_scene is not None:
+            on_scene(line["step"] + 1, module.scene)
+        kept.step_done(line["step"] + 1)
+
+    module.on_step = done
+    fit(module, range(kept.steps, steps), prior.device)
+    module.scene.refresh_occupancy()
+    kept.remove()
+    return _output(case.case_id, module, lines, psi_rows, kept.seconds)
+
+
+def _module(
+    prior: Prior,
+    method: Any,
+    case: SceneCase,
+    settings: SceneEditSettings,
+    steps: int,
+    seed: int,
+    cache: SourceRows | None,
+    psi_store: Path | None,
+) -> tuple[SceneEditing, int]:
+    """The loop with everything it needs, and the rows a stored psi took now."""
+    height, width = prior.image_size
+    cameras = case.cameras.cropped(width, height).to(prior.device)
+    kind = CapturedViews if settings.cameras == "train" else OrbitViews
+    views: ViewPlan = kind(cameras, settings.views, seed, case.case_id)
+    background = None if case.background is None else case.background.to(prior.device)
+    source = SourceViews(case.source.clone_frozen().to(prior.device), prior, background, case.digest())
+    like = torch.zeros(settings.views, *prior.latent_shape, device=prior.device)
+    case_ids = tuple(f"{case.case_id}/view-{v}" for v in range(settings.views))
+    plan = DrawPlan(seed, case_ids, method.t_min, method.t_max, prior.abar.cpu(), like, method.t_law, steps)
+    engine = ScoreEngine(prior, [(case.src, case.tgt)] * settings.views, cache=cache)
+    scene = case.source.clone_frozen().to(prior.device).requires_grad_(True)
+    reads_depth = bool(method.auxiliaries) and method.aux.reads_depth
+    if method.auxiliaries and method.aux.kind != "lora":
+        engine.depth = torch.zeros(settings.views, 1, height, width, device=prior.device)  # blank
+    adapters: dict[str, Adapter] = {n: prior.adapter(method.aux, seed, (case.case_id,)) for n in method.auxiliaries}
+    engine.adapters = dict(adapters)
+    psi_rows, trainable = 0, dict(adapters)
+    training = None
+    if method.auxiliaries and method.aux.psi == "stored":
+        trainable.pop("psi", None)
+    if method.auxiliaries:
+        engine.training = training = AuxiliaryTraining(method.aux, trainable, plan, half=prior.half)
+    module = SceneEditing(
+        method, settings, steps, scene, source, views, engine, plan, adapters, training, reads_depth,  # type: ignore[arg-type]
+    )  # fmt: skip
+    if "psi" in adapters and "psi" not in trainable:
+        psi_rows = _take_stored_psi(module, case, psi_store)
+    return module, psi_rows
+
+
+def _take_stored_psi(module: SceneEditing, case: SceneCase, store: Path | None) -> int:
+    """Gives psi the weights of the store, or trains it on source views now; the rows with backward that this took."""
+    engine, plan, method = module.engine, module.plan, module.method
+    prior, psi, aux = engine.prior, engine.adapters["psi"], method.aux  # type: ignore[attr-defined]
+    source = f"{module.source.digest}/{module.settings.views}/{module.settings.cameras}/{prior.image_size}"
+    key = psi_key(prior, source, case.src, aux, (plan.t_min, plan.t_max))
+    rows = 0
+    if store is not None and (store / key).is_dir():
+        psi.set_weights(0, psi.read(store / key))
+    else:
+        training = AuxiliaryTraining(aux, {"psi": psi}, plan, half=prior.half)
+        with torch.enable_grad():
+            for step in range(aux.psi_steps):
+                z_src = module.look_at_source(module.views.at(step), step)
+                training.fresh_pass(engine, z_src, z_src, step, "psi/")
+        rows = sum(engine.rows_backward)
+        engine.rows_backward = [0] * len(engine.captions)
+        if store is not None:
+            keep(store / key, psi, psi.weights(0))
+    psi.requires_grad_(False)
+    return rows
+
+
+def _identity(
+    prior: Prior, method: Any, case: SceneCase, settings: SceneEditSettings, steps: int, seed: int
+) -> dict[str, Any]:
+    """Everything that the edit depends on."""
+    return {
+        "version": VERSION, "prior": prior.fingerprint, "method": method.name, "method_version": method.VERSION,
+        "settings": identity_values(method), "scene_settings": identity_values(settings), "steps": steps, "seed": seed,
+        "case": case.case_id, "source": case.digest(), "src": case.src, "tgt": case.tgt,
+    }  # fmt: skip
+
+
+def _facts(lines: dict[str, list[float]], engine: ScoreEngine, psi_rows: int) -> dict[str, Any]:
+    """What the output tells of the steps that are done."""
+    counts = {name: getattr(engine, name) for name in ("rows_forward", "rows_backward", "rows_cached")}
+    return {"lines": lines, "psi_rows": psi_rows, **counts}
+
+
+def _take_facts(facts: dict[str, Any], lines: dict[str, list[float]], engine: ScoreEngine) -> int:
+    """Takes what the launches before this one counted; the rows of psi."""
+    lines.update(facts["lines"])
+    for name in ("rows_forward", "rows_backward", "rows_cached"):
+        setattr(engine, name, facts[name])
+    return int(facts["psi_rows"])
+
+
+def _output(
+    case_id: str, module: SceneEditing, history: dict[str, list[float]], psi_rows: int, seconds: float
+) -> SceneEditOutput:
+    engine, training = module.engine, module.training_of_auxiliaries
+    forward, backward = sum(engine.rows_forward), sum(engine.rows_backward)
+    states = training.optimizer.state.values() if training is not None and training.optimizer is not None else []
+    held = [*module.auxiliaries.parameters(), *(value for state in states for value in state.values())]
+    finite = all(bool(p.isfinite().all()) for p in module.scene.parameters())
+    return SceneEditOutput(
+        case_id=case_id, scene=module.scene.eval().requires_grad_(False), seconds=seconds,
+        unet_rows=forward + backward, unet_rows_backward=backward, rows_cached=sum(engine.rows_cached),
+        psi_rows=psi_rows, aux_parameters=sum(p.numel() for p in training.parameters) if training else 0,
+        aux_bytes=sum(x.numel() * x.element_size() for x in held), peak_bytes=_peak(engine.prior.device),
+        history=history, error=None if finite else "the field left the finite numbers",
+    )  # fmt: skip
+
+
+def _mean(values: Any) -> float:
+    return float(values.mean()) if isinstance(values, Tensor) else sum(values) / len(values)
+
+
+def _reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _peak(device: torch.device) -> int | None:
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
