@@ -80,8 +80,8 @@ class RadianceField(nn.Module):
         settings = settings.suited(space.bounded)
         self.settings, self.space = settings, space
         self.field: Any = resolve("field", FIELDS, settings.kind)(settings)
-        self.background = Sky() if settings.background == "sky" else Constant(settings.background_color)
-        self.occupancy = Occupancy(len(self.field.densities()))
+        self.background: Any = Sky() if settings.background == "sky" else Constant(settings.background_color)
+        self.occupancy = Occupancy(self.field.cells)
 
     def render(self, cameras: Cameras, background: Tensor | None = None, rays_at_once: int = RAYS_AT_ONCE) -> Render:
         """What the cameras see, with gradient to the field's parameters.
@@ -179,7 +179,7 @@ class RadianceField(nn.Module):
 
     def save(self, path: Path) -> None:
         """Writes the file, whole or not at all."""
-        settings = self.settings.model_copy(update=dict(self.field.made_as))
+        settings = self.settings.model_copy(update={"samples": self._samples_per_side, **self.field.made_as})
         facts = {
             "version": FILE_VERSION,
             "settings": settings.model_dump(mode="json"),

@@ -21,6 +21,11 @@ class Field(Protocol):
     Density is asked for first, and colour only where something is seen.
     """
 
+    @property
+    def cells(self) -> int:
+        """Q: the occupancy grid worth having has Q^3 cells."""
+        ...
+
     def density(self, points: Tensor) -> Tensor:
         """[N,3] -> [N], at least 0, per unit of field coordinates."""
         ...
@@ -34,7 +39,7 @@ class Field(Protocol):
         ...
 
     def roughness(self, points: Tensor) -> Tensor:
-        """How much the field differs from itself a voxel further along each axis, squared, mean of points [N,3]: []."""
+        """Total variation: how much the field changes to a voxel further along each axis, mean of points [N,3]: []."""
         ...
 
     def grow(self, share: float) -> bool:

@@ -122,6 +122,11 @@ class HashGridField(nn.Module):
                 nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)
                 nn.init.zeros_(layer.bias)
 
+    @property
+    def cells(self) -> int:
+        """See `Field.cells`."""
+        return CELLS
+
     def density(self, points: Tensor) -> Tensor:
         """See `Field.density`."""
         return _density(self.geometry(self.encoding(points)))
@@ -133,7 +138,7 @@ class HashGridField(nn.Module):
 
     @torch.no_grad()
     def densities(self) -> Tensor:
-        """See `Field.densities`: the largest of 2^3 places in each cell; Q = 64."""
+        """See `Field.densities`: the largest of 2^3 places in each cell."""
         side = (torch.arange(2 * CELLS, device=self.geometry[0].weight.device) + 0.5) / CELLS - 1
         points = torch.stack(torch.meshgrid(side, side, side, indexing="ij"), dim=-1).view(-1, 3)
         density = torch.cat([self.density(part) for part in points.split(POINTS_AT_ONCE)])
@@ -144,7 +149,8 @@ class HashGridField(nn.Module):
         steps = torch.eye(3, device=points.device) * (2 / self.resolution)
         here = self.geometry(self.encoding(points))[:, 0]
         beside = [self.geometry(self.encoding((points + step).clamp(-1, 1)))[:, 0] for step in steps]
-        return sum(((there - here).square().mean() for there in beside), start=points.new_zeros(()))
+        squares = torch.stack([(there - here).square() for there in beside]).sum(0)
+        return (squares + 1e-4).sqrt().mean()
 
     def grow(self, share: float) -> bool:
         """See `Field.grow`: it has all its levels from the start."""

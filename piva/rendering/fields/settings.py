@@ -14,12 +14,12 @@ class FieldSettings(Settings):
     """voxel: an explicit grid of density and colour, fast on a CPU. hash-grid: a multiresolution hash grid with small
     networks (Instant-NGP), for GPUs."""
 
-    resolution: int | None = identity(None, ge=8)
-    """Voxels along a side of the field's cube; of a hash grid, of its finest level. None: 96 in a bounded scene, 128 in
+    resolution: int = identity(0, ge=0)
+    """Voxels along a side of the field's cube; of a hash grid, of its finest level. 0: 96 in a bounded scene, 128 in
     an unbounded one, half of which lie in the inner cube."""
 
-    samples: int | None = identity(None, ge=8)
-    """Steps of a ray along a side of the cube; most lie in empty space, and cost nothing. None: as `resolution`."""
+    samples: int = identity(0, ge=0)
+    """Steps of a ray along a side of the cube; most lie in empty space, and cost nothing. 0: as `resolution`."""
 
     sh_degree: Literal[0, 1] = identity(0)
     """voxel: 0 has one colour from all sides, 1 lets it change with the direction."""

@@ -17,6 +17,8 @@ START = -6.0
 COARSE = ((0.15, 4), (0.4, 2))
 """Up to these shares of a fit the grid is so many times coarser."""
 SMALLEST = 16
+ROUGHNESS_EPS = 1e-4
+"""Below the root of this a difference counts as its square."""
 
 
 class VoxelField(nn.Module):
@@ -32,6 +34,11 @@ class VoxelField(nn.Module):
         self.raw_density = nn.Parameter(torch.full((self.resolution**3, 1), START))
         self.raw_color = nn.Parameter(torch.zeros(self.resolution**3, channels))
 
+    @property
+    def cells(self) -> int:
+        """See `Field.cells`: a voxel each."""
+        return self.resolution - 1
+
     def density(self, points: Tensor) -> Tensor:
         """See `Field.density`."""
         return DENSITY_SCALE * F.softplus(trilinear(self.raw_density, points, self.resolution)[:, 0])
@@ -46,12 +53,12 @@ class VoxelField(nn.Module):
 
     @torch.no_grad()
     def densities(self) -> Tensor:
-        """See `Field.densities`: of each voxel the largest of its eight vertices, which bounds it; Q = R - 1."""
+        """See `Field.densities`: of each voxel the largest of its eight vertices, which bounds it."""
         grid = self.raw_density.view(1, 1, self.resolution, self.resolution, self.resolution)
         return DENSITY_SCALE * F.softplus(F.max_pool3d(grid, 2, stride=1)[0, 0])
 
     def roughness(self, points: Tensor) -> Tensor:
-        """See `Field.roughness`; of the raw values."""
+        """See `Field.roughness`; of the raw values: the total variation of density, and that of colours."""
         size = self.resolution
         x, y, z = ((points + 1) * ((size - 1) / 2)).long().clamp_(0, size - 2).unbind(-1)
         here = (x * size + y) * size + z
@@ -60,7 +67,7 @@ class VoxelField(nn.Module):
         total = points.new_zeros(())
         for grid in (self.raw_density, self.raw_color):
             difference = grid[beside].view(-1, 3, grid.shape[1]) - grid[here][:, None]
-            total = total + difference.square().sum(dim=(1, 2)).mean()
+            total = total + (difference.square().sum(dim=(1, 2)) + ROUGHNESS_EPS).sqrt().mean()
         return total
 
     def grow(self, share: float) -> bool:

@@ -1,0 +1,114 @@
+"""`piva render FIELD`: a video of a reconstructed or edited scene."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from piva.commands.arguments import parse
+from piva.config import Settings, runtime
+from piva.errors import COMPLETE, ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from piva.rendering.cameras import Cameras
+    from piva.representations.radiance_field import RadianceField
+
+ABOUT = """\
+Render a radiance field along a camera path, as a video or as pictures.
+
+examples:
+  piva render reconstructions/bear-0123456789abcdef
+  piva render field.safetensors --path path.json --out frames
+"""
+
+
+class RenderConfig(Settings):
+    """What `piva render` does."""
+
+    field: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FIELD")] = runtime()
+    """A field.safetensors, or the folder that holds it."""
+
+    path: str = runtime("orbit")
+    """orbit: once around what the capture looked at. Otherwise a camera path of nerfstudio's viewer (JSON)."""
+
+    frames: int = runtime(120, ge=1)
+    """Of an orbit."""
+
+    elevation: float = runtime(20.0, gt=-90, lt=90)
+    """Of an orbit, in degrees above the horizontal."""
+
+    fov: float = runtime(40.0, gt=0, lt=180)
+    """Vertical field of view of an orbit, in degrees; its radius follows, so that the scene fills the picture."""
+
+    size: tuple[int, int] = runtime((256, 256))
+    """Height and width in pixels."""
+
+    fps: float = runtime(24.0, gt=0)
+    """Frames a second."""
+
+    out: Path | None = runtime(None)
+    """An .mp4, or a folder for one PNG a frame; render.mp4 beside the field otherwise."""
+
+    depth: bool = runtime(False)
+    """Inverse depth, near = white, in place of colours."""
+
+    device: str = runtime("cpu")
+    """Where it runs: cpu, cuda."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes the video or the pictures, and says where."""
+    config = parse(RenderConfig, "render", arguments, ABOUT)
+    out = config.out or (config.field if config.field.is_dir() else config.field.parent) / "render.mp4"
+    if out.suffix not in ("", ".mp4"):
+        raise ConfigError(f"--out {out}: give an .mp4, or a folder")
+    import torch
+
+    from piva.allocator import keep_freed_memory
+    from piva.reconstruction import FIELD_FILE
+    from piva.records import disk
+    from piva.rendering.paths import around, read_path
+    from piva.representations.radiance_field import RadianceField
+
+    keep_freed_memory()
+    file = config.field / FIELD_FILE if config.field.is_dir() else config.field
+    scene = RadianceField.load(file, config.device)
+    if config.path == "orbit":
+        cameras = around(scene.space, config.frames, config.elevation, config.fov, config.size)
+    else:
+        cameras = read_path(Path(config.path), config.size)
+    views = _views(scene, cameras.to(config.device), config.depth)
+    with disk(out):
+        _write(out, torch.stack(views), config.fps)
+    print(out)
+    return COMPLETE
+
+
+def _views(scene: "RadianceField", cameras: "Cameras", depth: bool) -> "list[Tensor]":
+    """[3,H,W] of each camera, one after the other."""
+    import torch
+    from rich.progress import track
+
+    from piva.rendering.depth_pictures import inverse_depth
+
+    views = []
+    with torch.no_grad():
+        for view in track(range(len(cameras)), "rendering"):
+            seen = scene.render(cameras[view])
+            views.append((inverse_depth(seen).expand(-1, 3, -1, -1) if depth else seen.image)[0].cpu())
+    return views
+
+
+def _write(out: Path, views: "Tensor", fps: float) -> None:
+    from piva.data.images import to_pil
+    from piva.rendering.video import write_video
+
+    if out.suffix == ".mp4":
+        write_video(out, views, fps)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for number, view in enumerate(views):
+        to_pil(view).save(out / f"{number:04d}.png")

@@ -1,0 +1,47 @@
+"""Settings of a reconstruction."""
+
+from piva.config import Settings, identity
+from piva.rendering.fields.settings import FieldSettings
+
+
+class ReconstructionSettings(Settings):
+    """How a field is fitted to photographs."""
+
+    field: FieldSettings = identity(default_factory=FieldSettings)
+
+    steps: int = identity(2000, ge=1)
+    """Updates of the field."""
+
+    rays: int = identity(4096, ge=1)
+    """Pixels a step looks at, drawn from all training views."""
+
+    lr_density: float = identity(0.3, gt=0)
+    """Learning rate (Adam) of a voxel's raw density."""
+
+    lr_color: float = identity(0.1, gt=0)
+    """Of a voxel's raw colour, and of the sky."""
+
+    lr_network: float = identity(0.01, gt=0)
+    """Of a hash grid's entries and networks."""
+
+    lr_last: float = identity(0.1, gt=0, le=1)
+    """All of them fall exponentially to this share at the last step."""
+
+    roughness: float = identity(0.0, ge=0)
+    """Weight of the differences between neighbouring voxels, where the rays went."""
+
+    distortion: float = identity(0.0, ge=0)
+    """Weight of mip-NeRF 360's distortion loss: against floaters and fog."""
+
+    opacity: float = identity(0.0, ge=0)
+    """Weight of the entropy of the rays' opacity: each ray is stopped wholly or not at all."""
+
+    ground: float = identity(0.0, ge=0)
+    """Weight of the light that passes through the scene below the horizon, in unbounded scenes: a plain ground would
+    otherwise be learned as sky."""
+
+    empty_until: float = identity(0.1, ge=0, le=1)
+    """From this share of the steps on, cells that hold nothing are left out."""
+
+    seed: int = identity(0)
+    """Of the pixels drawn."""

@@ -1,0 +1,196 @@
+"""Reconstruct a captured scene: photographs and settings in, a radiance field and its scores out.
+
+<folder>/
+    field.safetensors         the field
+    reconstruction.json       what it was made of, and its scores on the held-out views
+    checkpoint.safetensors    only while the fit is under way: a killed one goes on from here, to the same field
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from piva.config import identity_values
+from piva.data.scenes import SceneCapture, Views
+from piva.keys import digest
+from piva.metrics.fidelity import psnr, ssim
+from piva.modules.fitting import fit
+from piva.modules.reconstruction_settings import ReconstructionSettings
+from piva.modules.scene_reconstruction import SceneReconstruction
+from piva.records import disk, write_atomically
+from piva.rendering.space import Space, unbounded_space
+from piva.representations.radiance_field import RadianceField, Render
+
+VERSION = 1
+"""Raised when the same photographs and settings give another field."""
+FIELD_FILE, RECORD_FILE, CHECKPOINT_FILE = "field.safetensors", "reconstruction.json", "checkpoint.safetensors"
+BOUNDED_HALF_SIDE = 1.5
+"""Scene units: NeRF-synthetic objects lie in [-1.5, 1.5]^3."""
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
+
+
+class ReconstructionRecord(BaseModel):
+    """What a finished reconstruction is."""
+
+    version: int = VERSION
+    key: str
+    scene: str
+    digest: str
+    """Of the capture's content."""
+    downscale: int
+    settings: dict[str, Any]
+    train_views: int
+    test_views: int
+    seconds: float
+    """Of the fit, all launches together."""
+    scores: dict[str, float | None]
+    """Means over the held-out views: psnr (dB), ssim, lpips; None without views."""
+    lpips_net: str
+
+
+def reconstruction_key(capture: SceneCapture, settings: ReconstructionSettings) -> str:
+    """Sixteen hexadecimal digits of everything that the field depends on."""
+    field = settings.field.suited(capture.bounded)
+    facts = {"version": VERSION, "capture": capture.digest, "downscale": capture.downscale}
+    return digest(facts | identity_values(settings.model_copy(update={"field": field})))
+
+
+def empty_scene(capture: SceneCapture, settings: ReconstructionSettings) -> RadianceField:
+    """A field for this capture that shows nothing yet."""
+    if capture.bounded:
+        space = Space(torch.zeros(3), BOUNDED_HALF_SIDE, bounded=True)
+    else:
+        space = unbounded_space(capture.train.cameras)
+    return RadianceField(settings.field, space)
+
+
+def reconstruct(
+    capture: SceneCapture,
+    settings: ReconstructionSettings,
+    folder: Path,
+    device: torch.device | str = "cpu",
+    on_step: Callable[[int, Tensor], None] | None = None,
+) -> tuple[RadianceField, float]:
+    """The field fitted to the training views, and the seconds it took; goes on from a checkpoint in `folder`.
+
+    Writes field.safetensors. The draws are keyed by step, so that an interrupted fit ends in the same field.
+
+    Args:
+        on_step: called with every step's number and loss [], which lies on the device.
+    """
+    key = reconstruction_key(capture, settings)
+    scene = empty_scene(capture, settings).to(device)
+    module = SceneReconstruction(settings, scene, capture.train.to(device), key)
+    checkpoint = _Checkpoint(folder / CHECKPOINT_FILE, key, module)
+
+    def done(index: int, loss: Tensor) -> None:
+        checkpoint.step_done(index + 1)
+        if on_step is not None:
+            on_step(index, loss)
+
+    module.on_step = done
+    fit(module, range(checkpoint.steps, settings.steps), torch.device(device))
+    scene.refresh_occupancy()
+    with disk(folder):
+        scene.save(folder / FIELD_FILE)
+        checkpoint.path.unlink(missing_ok=True)
+    return scene, checkpoint.seconds
+
+
+class _Checkpoint:
+    """What a killed fit goes on from.
+
+    Attributes:
+        steps: that are done.
+        seconds: that they took.
+    """
+
+    def __init__(self, path: Path, key: str, module: SceneReconstruction):
+        self.path, self.key, self.module = path, key, module
+        self.steps, self.seconds = 0, 0.0
+        self._last = self._written = time.monotonic()
+        if path.is_file():
+            with safe_open(path, framework="pt", device=str(module.views.images.device)) as file:
+                facts = json.loads(file.metadata()["fit"])
+                if facts["key"] == key:
+                    self.steps, self.seconds = facts["steps"], facts["seconds"]
+                    module.restore({name: file.get_tensor(name) for name in file.keys()}, self.steps)  # noqa: SIM118
+
+    def step_done(self, steps: int) -> None:
+        """Count, and write now and then."""
+        now = time.monotonic()
+        self.steps, self.seconds, self._last = steps, self.seconds + now - self._last, now
+        if now - self._written > SECONDS_BETWEEN_CHECKPOINTS:
+            self.write()
+            self._last = self._written = time.monotonic()
+
+    def write(self) -> None:
+        """Write it, whole or not at all."""
+        facts = {"key": self.key, "steps": self.steps, "seconds": self.seconds}
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.module.snapshot().items()}
+        with disk(self.path.parent):
+            write_atomically(self.path, save(tensors, metadata={"fit": json.dumps(facts)}))
+
+
+def photographs(views: Views, color: Sequence[float] | Tensor) -> Tensor:
+    """The views' pictures [V,3,H,W]; transparent ones are put on `color`."""
+    if views.images.shape[1] == 3:
+        return views.images
+    behind = torch.as_tensor(color, device=views.images.device).view(1, 3, 1, 1)
+    return torch.lerp(behind, views.images[:, :3], views.images[:, 3:])
+
+
+@torch.no_grad()
+def held_out(
+    scene: RadianceField, views: Views, lpips: Callable[[Tensor, Tensor], Tensor]
+) -> tuple[Render, Tensor, dict[str, Tensor]]:
+    """(what the field shows, the photographs, scores [V] by name): psnr in dB, ssim, lpips.
+
+    Args:
+        views: on the field's device.
+        lpips: distances [V] of two stacks of pictures.
+    """
+    transparent = views.images.shape[1] == 4
+    color = torch.tensor(scene.settings.background_color, device=views.images.device)
+    wanted = photographs(views, color)
+    seen = scene.render(views.cameras, color if transparent else None)
+    distances = [lpips(a[None], b[None]) for a, b in zip(seen.image, wanted, strict=True)]
+    scores = {"psnr": psnr(seen.image, wanted), "ssim": ssim(seen.image, wanted), "lpips": torch.cat(distances)}
+    return seen, wanted, scores
+
+
+def write_record(
+    folder: Path,
+    capture: SceneCapture,
+    settings: ReconstructionSettings,
+    seconds: float,
+    scores: dict[str, Tensor],
+    lpips_net: str,
+) -> ReconstructionRecord:
+    """reconstruction.json, which says that the reconstruction is finished."""
+    names = ("psnr", "ssim", "lpips")
+    record = ReconstructionRecord(
+        key=reconstruction_key(capture, settings), scene=capture.name, digest=capture.digest,
+        downscale=capture.downscale, settings=settings.model_dump(mode="json"),
+        train_views=len(capture.train), test_views=len(capture.test), seconds=seconds,
+        scores={name: float(scores[name].mean()) if name in scores else None for name in names}, lpips_net=lpips_net,
+    )  # fmt: skip
+    with disk(folder):
+        write_atomically(folder / RECORD_FILE, record.model_dump_json(indent=2).encode() + b"\n")
+    return record
+
+
+def read_record(folder: Path) -> ReconstructionRecord | None:
+    """That of a finished reconstruction; None where there is none."""
+    file = folder / RECORD_FILE
+    return ReconstructionRecord.model_validate_json(file.read_bytes()) if file.is_file() else None

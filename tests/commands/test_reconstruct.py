@@ -1,0 +1,89 @@
+import dataclasses
+import json
+
+import imageio.v2 as imageio
+import pytest
+import torch
+from capture_world import ball_capture
+from PIL import Image
+
+import piva.data.scenes as scenes
+from piva.cli import main
+from piva.rendering.fields import hash_grid
+from piva.representations.radiance_field import RadianceField
+
+FLAGS = ["--steps", "10", "--rays", "128", "--field.resolution", "16"]
+
+
+@pytest.fixture
+def captured(monkeypatch):
+    """Any scene is the ball at 64 pixels; asked for downscaled by 2, at 32."""
+
+    def read(folder, downscale=1):
+        return dataclasses.replace(ball_capture(size=64 // downscale), name=folder.name, downscale=downscale)
+
+    monkeypatch.setattr(scenes, "read_scene", read)
+
+
+def test_a_scene_is_reconstructed_once_and_rendered(captured, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reconstruct", "somewhere/ball", *FLAGS]) == 0
+    (folder,) = (tmp_path / "reconstructions").iterdir()
+    record = json.loads((folder / "reconstruction.json").read_text())
+    assert folder.name == f"ball-{record['key']}"
+    assert record["settings"]["steps"] == 10
+    assert 5 < record["scores"]["psnr"] < 60
+    assert f"psnr {record['scores']['psnr']:.4f}" in capsys.readouterr().out
+    with Image.open(folder / "held_out.png") as sheet:
+        assert sheet.height > 3 * 160  # photograph, render, depth
+
+    written = (folder / "field.safetensors").stat().st_mtime_ns
+    assert main(["reconstruct", "somewhere/ball", *FLAGS]) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert (folder / "field.safetensors").stat().st_mtime_ns == written
+
+    assert main(["render", str(folder), "--frames", "3", "--size", "32", "48"]) == 0
+    assert sum(1 for _ in imageio.get_reader(folder / "render.mp4")) == 3
+    assert main(["render", str(folder), "--frames", "2", "--size", "8", "8", "--out", "frames", "--depth"]) == 0
+    frames = sorted((tmp_path / "frames").iterdir())
+    assert [frame.name for frame in frames] == ["0000.png", "0001.png"]
+    with Image.open(frames[0]) as frame:
+        assert frame.size == (8, 8)
+
+
+def test_another_setting_in_the_same_folder_is_refused(captured, tmp_path, capsys):
+    arguments = ["reconstruct", "ball", "--out", str(tmp_path / "out"), *FLAGS]
+    assert main(arguments) == 0
+    assert main([*arguments, "--downscale", "2"]) == 2
+    assert "name another --out" in capsys.readouterr().err
+    assert main([*arguments, "--seed", "3"]) == 2
+
+
+def test_a_scene_without_held_out_views_has_no_scores(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scenes, "read_scene", lambda folder, downscale: ball_capture(test_views=0))
+    assert main(["reconstruct", "ball", "--out", str(tmp_path), *FLAGS]) == 0
+    assert "no views are held out" in capsys.readouterr().err
+    assert set(json.loads((tmp_path / "reconstruction.json").read_text())["scores"].values()) == {None}
+    assert RadianceField.load(tmp_path / "field.safetensors").field.resolution == 16
+    assert not (tmp_path / "held_out.png").exists()
+
+
+def test_what_cannot_be_is_said(captured, tmp_path, capsys):
+    assert main(["render", str(tmp_path)]) == 3
+    assert "field.safetensors: there is no such file" in capsys.readouterr().err
+    assert main(["render", str(tmp_path), "--out", "x.gif"]) == 2
+    assert "--out x.gif" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["reconstruct", "ball", "--field.kind", "mesh"])
+
+
+def test_a_hash_grid_is_fitted_and_read_again(captured, tmp_path, monkeypatch):
+    small = ["--field.kind", "hash-grid", "--field.levels", "2", "--field.log2-table", "8", "--steps", "3"]
+    monkeypatch.setattr(hash_grid, "CELLS", 16)
+    assert (
+        main(["reconstruct", "ball", "--out", str(tmp_path), "--field.resolution", "24", "--rays", "64", *small]) == 0
+    )
+    scene = RadianceField.load(tmp_path / "field.safetensors")
+    assert scene.settings.kind == "hash-grid"
+    assert scene.settings.encoding == "torch"
+    assert torch.isfinite(scene.render(ball_capture(size=8).test.cameras).image).all()

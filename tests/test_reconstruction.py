@@ -1,0 +1,92 @@
+import pytest
+import torch
+from capture_world import ball_capture
+
+import piva.reconstruction as reconstruction
+from piva.modules.reconstruction_settings import ReconstructionSettings
+from piva.reconstruction import held_out, photographs, read_record, reconstruct, reconstruction_key, write_record
+from piva.rendering.fields.settings import FieldSettings
+from piva.representations.radiance_field import RadianceField
+
+QUICK = ReconstructionSettings(field=FieldSettings(resolution=24), steps=20, rays=256)
+
+
+def squares(a, b):
+    """Stands in for LPIPS."""
+    return (a - b).square().mean(dim=(1, 2, 3))
+
+
+@pytest.mark.parametrize(("alpha", "bounded", "least"), [(True, True, 20), (False, False, 15)])
+def test_a_ball_is_reconstructed(tmp_path, alpha, bounded, least):
+    capture, losses = ball_capture(alpha, bounded), []
+    settings = QUICK.model_copy(update={"steps": 80})
+    scene, seconds = reconstruct(capture, settings, tmp_path, on_step=lambda step, loss: losses.append(loss.item()))
+    assert len(losses) == 80
+    assert seconds > 0
+    assert sum(losses[-5:]) < 0.1 * sum(losses[:5])
+    seen, photos, scores = held_out(scene, capture.test, squares)
+    assert scores["psnr"].mean() > least
+    assert seen.opacity[:, 0, 8, 8].min() > 0.9
+    torch.testing.assert_close(scores["lpips"], squares(seen.image, photos))
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+    loaded = RadianceField.load(tmp_path / "field.safetensors")
+    assert torch.equal(loaded.render(capture.test.cameras).image, scene.render(capture.test.cameras).image)
+
+
+def test_a_killed_fit_goes_on_to_the_same_field(tmp_path, monkeypatch):
+    monkeypatch.setattr(reconstruction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    whole, _ = reconstruct(ball_capture(), QUICK, tmp_path / "whole")
+    steps = []
+
+    def killed(index, loss):
+        steps.append(index)
+        if index in (9, 10):  # just after the field grew, and again soon after
+            raise RuntimeError("killed")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="killed"):
+            reconstruct(ball_capture(), QUICK, tmp_path / "parts", on_step=killed)
+    scene, _ = reconstruct(ball_capture(), QUICK, tmp_path / "parts", on_step=killed)
+    assert steps == list(range(20))
+    for name, value in whole.state_dict().items():
+        assert torch.equal(scene.state_dict()[name], value), name
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(reconstruction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+
+    def killed(index, loss):
+        if index == 5:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        reconstruct(ball_capture(), QUICK, tmp_path, on_step=killed)
+    steps = []
+    other = QUICK.model_copy(update={"seed": 1, "steps": 10})
+    reconstruct(ball_capture(), other, tmp_path, on_step=lambda index, loss: steps.append(index))
+    assert steps == list(range(10))
+
+
+def test_the_key_depends_on_photographs_and_settings_alone():
+    key = reconstruction_key(ball_capture(), QUICK)
+    spelled_out = QUICK.model_copy(update={"field": FieldSettings(resolution=24, samples=24, background="constant")})
+    assert reconstruction_key(ball_capture(), spelled_out) == key
+    others = [QUICK.model_copy(update={"seed": 1}), QUICK.model_copy(update={"field": FieldSettings(resolution=33)})]
+    keys = [reconstruction_key(ball_capture(), settings) for settings in others]
+    keys.append(reconstruction_key(ball_capture(bounded=False), QUICK))
+    assert len({key, *keys}) == 4
+
+
+def test_the_record_is_read_as_it_was_written(tmp_path):
+    assert read_record(tmp_path) is None
+    scores = {"psnr": torch.tensor([30.0, 32.0])}
+    written = write_record(tmp_path, ball_capture(), QUICK, 1.5, scores, "toybox")
+    assert read_record(tmp_path) == written
+    assert written.scores == {"psnr": 31.0, "ssim": None, "lpips": None}
+
+
+def test_transparent_photographs_are_put_on_the_colour():
+    views = ball_capture().test
+    pictures = photographs(views, (0.0, 0.5, 1.0))
+    assert pictures[0, :, 0, 0].tolist() == [0.0, 0.5, 1.0]
+    assert torch.equal(pictures[0, :, 8, 8], views.images[0, :3, 8, 8])
