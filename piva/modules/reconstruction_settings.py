@@ -15,20 +15,20 @@ class ReconstructionSettings(Settings):
     rays: int = identity(4096, ge=1)
     """Pixels a step looks at, drawn from all training views."""
 
-    lr_density: float = identity(0.3, gt=0)
-    """Learning rate (Adam) of a voxel's raw density."""
+    lr_density: float = identity(0.7, gt=0)
+    """Learning rate (Adam) of a voxel's raw density. On Toybox 0.1 reached 3 to 4 dB less in as many steps."""
 
-    lr_color: float = identity(0.1, gt=0)
+    lr_color: float = identity(0.5, gt=0)
     """Of a voxel's raw colour, and of the sky."""
 
     lr_network: float = identity(0.01, gt=0)
     """Of a hash grid's entries and networks."""
 
-    lr_last: float = identity(0.1, gt=0, le=1)
+    lr_last: float = identity(0.03, gt=0, le=1)
     """All of them fall exponentially to this share at the last step."""
 
-    roughness: float = identity(0.0, ge=0)
-    """Weight of the differences between neighbouring voxels, where the rays went."""
+    roughness: float = identity(0.001, ge=0)
+    """Weight of the differences between neighbouring voxels, where the rays went: few pixels see each voxel."""
 
     distortion: float = identity(0.0, ge=0)
     """Weight of mip-NeRF 360's distortion loss: against floaters and fog."""
@@ -40,7 +40,7 @@ class ReconstructionSettings(Settings):
     """Weight of the light that passes through the scene below the horizon, in unbounded scenes: a plain ground would
     otherwise be learned as sky."""
 
-    empty_until: float = identity(0.1, ge=0, le=1)
+    cull_from: float = identity(0.1, ge=0, le=1)
     """From this share of the steps on, cells that hold nothing are left out."""
 
     seed: int = identity(0)

@@ -116,7 +116,7 @@ class SceneReconstruction(L.LightningModule):
         return rays, torch.lerp(background, pixels[:, :3], opacity), background, drawn[3]
 
     def _refresh(self, share: float) -> None:
-        if share >= self.settings.empty_until:
+        if share >= self.settings.cull_from:
             self.scene.refresh_occupancy()
 
     def _optimizer(self) -> torch.optim.Adam:
