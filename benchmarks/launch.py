@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.depth import Depths, depth_digest, reads_depth
 from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.pie_bench import Benchmark, cache_folder
-from benchmarks.plan import Plan, compose
+from benchmarks.plan import Plan, Plannable, compose
 from benchmarks.runner import Edit, OnStep
 from piva.config import MetricFlags, PriorConfig, RunConfig
 from piva.data.pie_bench import Case
@@ -184,7 +184,7 @@ def plan_run(path: Path, record: RunRecord, cases: Sequence[Case], batch_size: i
     return compose(cases, batch_size, read_cases(path), record.score_key, path)
 
 
-def launched(record: RunRecord, path: Path, cases: Sequence[Case], batch_size: int, device: str) -> RunRecord:
+def launched(record: RunRecord, path: Path, cases: Sequence[Plannable], batch_size: int, device: str) -> RunRecord:
     """The record with this launch added to those its folder already has."""
     earlier = read_run(path).launches if (path / "run.json").exists() else []
     launch = Launch(

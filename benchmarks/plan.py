@@ -4,13 +4,28 @@ Batches are composed from the full plan. A resumed run therefore edits in the sa
 interrupted, and makes the same images bit for bit; it records only what was missing.
 """
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from piva.data.pie_bench import Case
 from piva.keys import content_hash, file_hash
 from piva.records import CaseRecord
+
+
+class Plannable(Protocol):
+    """What a plan asks of a case."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def type_id(self) -> str: ...
+
+
+C = TypeVar("C", bound=Plannable)
 
 
 @dataclass(frozen=True)
@@ -22,21 +37,21 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Generic[C]):
     """Cases that are edited together; `wanted` are the ids that still have to be recorded."""
 
-    cases: tuple[Case, ...]
+    cases: tuple[C, ...]
     wanted: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Generic[C]):
     """The cases asked for, and what remains to be done for them."""
 
-    cases: tuple[Case, ...]
+    cases: tuple[C, ...]
     contents: Mapping[str, Contents]
-    batches: tuple[Batch, ...]
-    rescore: tuple[Case, ...] = ()
+    batches: tuple[Batch[C], ...]
+    rescore: tuple[C, ...] = ()
     """Edited already, but scored with other metrics or against another mask."""
     edited: Mapping[str, CaseRecord] = field(default_factory=dict)
     """The records of the cases to rescore."""
@@ -53,9 +68,9 @@ class Plan:
         return sum(len(batch.wanted) for batch in self.batches)
 
 
-def spread(cases: Sequence[Case], limit: int | None) -> list[Case]:
+def spread(cases: Sequence[C], limit: int | None) -> list[C]:
     """At most `limit` cases, taken from the edit types in turn, so that any beginning covers all types."""
-    by_type: dict[str, list[Case]] = {}
+    by_type: dict[str, list[C]] = {}
     for case in cases:
         by_type.setdefault(case.type_id, []).append(case)
     rounds = max((len(group) for group in by_type.values()), default=0)
@@ -73,13 +88,21 @@ def contents(case: Case) -> Contents:
 
 
 def compose(
-    cases: Sequence[Case], batch_size: int, records: Mapping[str, CaseRecord], score_key: str, folder: Path
-) -> Plan:
+    cases: Sequence[C],
+    batch_size: int,
+    records: Mapping[str, CaseRecord],
+    score_key: str,
+    folder: Path,
+    hashed: Callable[[C], Contents] = contents,  # type: ignore[assignment]
+) -> Plan[C]:
     """The plan for `cases` (already in order), given what `folder` has recorded.
 
     A case that failed before is tried again alone, which is how it was last tried: a failing batch is taken apart.
+
+    Args:
+        hashed: what a case's edit and scores depend on.
     """
-    hashes = {case.id: contents(case) for case in cases}
+    hashes = {case.id: hashed(case) for case in cases}
     states = {case.id: _state(records.get(case.id), hashes[case.id], score_key, folder) for case in cases}
     batches = []
     for start in range(0, len(cases), batch_size):
@@ -102,15 +125,14 @@ def _state(record: CaseRecord | None, hashes: Contents, score_key: str, folder: 
     """new, failed, rescore or done."""
     if record is None or record.content != hashes.edit:
         return "new"
-    if not _has_image(record, folder):
+    if not _has_edit(record, folder):
         return "failed" if record.status == "error" else "new"
     if record.status == "ok" and record.score_key == score_key and record.score_content == hashes.score:
         return "done"
     return "rescore"
 
 
-def _has_image(record: CaseRecord, folder: Path) -> bool:
-    if record.image is None:
-        return False
-    path = folder / record.image
-    return path.is_file() and file_hash(path) == record.image_sha256
+def _has_edit(record: CaseRecord, folder: Path) -> bool:
+    """Whether what the edit made is there as it was recorded: a scene's field, or an image."""
+    file, wanted = record.field or record.image, record.field_sha256 or record.image_sha256
+    return file is not None and (folder / file).is_file() and file_hash(folder / file) == wanted

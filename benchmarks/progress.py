@@ -44,6 +44,12 @@ class Bar:
         self.moved = min(self.moved + values["cases"] / self._steps, self._cases)
         self._show()
 
+    def note_reconstruction(self, scene: str, step: int, steps: int) -> None:
+        """One update of a scene's reconstruction, which is in no count: it is made once for all runs."""
+        if step in (1, steps):
+            state = "begins" if step == 1 else "is done"
+            print(f"{self._title}: the reconstruction of {scene} {state}", file=sys.stderr)
+
     def case(self, record: CaseRecord, source: Any, edited: Any) -> None:
         """One case is recorded."""
         self._recorded += 1

@@ -6,14 +6,14 @@ was written (8 bits a channel), so that scoring again later gives the same numbe
 
 import math
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from benchmarks.plan import Batch, Plan
+from benchmarks.plan import Batch, Plan, Plannable
 from piva.data.images import read_image, to_eight_bits, to_pil
 from piva.data.pie_bench import Case, load_image, load_mask, load_true_edit
 from piva.editing import EditInput, EditOutput
@@ -31,13 +31,24 @@ class Skipped(Exception):
 
 
 class Observer(Protocol):
-    """Something that watches a run; it must not raise."""
+    """Something that watches a run; it must not raise. What it shows of a scene is a few views side by side."""
 
     def step(self, values: dict[str, Any]) -> None:
         """Called after every update of a batch, with what the engine reports and the number of its `cases`."""
 
     def case(self, record: CaseRecord, source: Tensor | None, edited: Tensor | None) -> None:
         """Called when a case has been recorded; images are [3, H, W], None where there is none."""
+
+
+class Recording(Protocol):
+    """A run that is open: where its records go, and who watches."""
+
+    @property
+    def folder(self) -> RunFolder: ...
+    @property
+    def record(self) -> RunRecord: ...
+    @property
+    def observers(self) -> tuple[Observer, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,7 @@ def _load(job: Job, plan: Plan, cases: Iterable[Case], wanted: frozenset[str] | 
     """The cases whose source can be read; the others' errors are recorded."""
     works = []
     for case in cases:
-        record = _begun(job, plan, case)
+        record = begun(job, plan, case, source_size=case.image_size, src=case.src, tgt=case.tgt)
         try:
             source = to_eight_bits(load_image(case, job.image_size(case)))
         except Exception as problem:  # whatever is wrong with one file is that case's result
@@ -104,8 +115,8 @@ def _load(job: Job, plan: Plan, cases: Iterable[Case], wanted: frozenset[str] | 
     return works
 
 
-def _begun(job: Job, plan: Plan, case: Case) -> CaseRecord:
-    """The case's record so far: the one of its edit where that is done, else a new one."""
+def begun(job: Recording, plan: Plan, case: Plannable, **known: Any) -> CaseRecord:
+    """The case's record so far: the one of its edit where that is done, else a new one with what is `known`."""
     facts: dict[str, Any] = {
         "score_content": plan.contents[case.id].score,
         "score_key": job.record.score_key,
@@ -115,15 +126,8 @@ def _begun(job: Job, plan: Plan, case: Case) -> CaseRecord:
     if case.id in plan.edited:
         cleared: dict[str, Any] = {"stage": None, "error": None, "traceback": None, "metrics": {}, "reasons": {}}
         return plan.edited[case.id].model_copy(update=facts | cleared)
-    return CaseRecord(
-        case_id=case.id,
-        type_id=case.type_id,
-        content=plan.contents[case.id].edit,
-        source_size=case.image_size,
-        src=case.src,
-        tgt=case.tgt,
-        **facts,
-    )
+    content = plan.contents[case.id].edit
+    return CaseRecord(case_id=case.id, type_id=case.type_id, content=content, **known, **facts)
 
 
 def _edit_batch(job: Job, plan: Plan, batch: Batch) -> None:
@@ -191,14 +195,24 @@ def _keep(job: Job, work: Work, output: EditOutput, together: int) -> None:
     record = work.record
     record.image, record.image_sha256 = job.folder.write_image(work.case.id, to_pil(work.edited))
     if job.costs_known:
-        record.seconds_edit, record.peak_bytes = output.seconds, output.peak_bytes
-        record.unet_rows, record.unet_rows_backward = output.unet_rows, output.unet_rows_backward
-        record.rows_cached, record.psi_rows = output.rows_cached, output.psi_rows
-        record.aux_parameters, record.aux_bytes = output.aux_parameters, output.aux_bytes
+        note_costs(record, output)
     record.batch = together
-    record.history = {
+    record.history = summary(output.history)
+
+
+def note_costs(record: CaseRecord, output: Any) -> None:
+    """Notes what an edit cost: `output` is what the edit of an image or of a scene gives."""
+    record.seconds_edit, record.peak_bytes = output.seconds, output.peak_bytes
+    record.unet_rows, record.unet_rows_backward = output.unet_rows, output.unet_rows_backward
+    record.rows_cached, record.psi_rows = output.rows_cached, output.psi_rows
+    record.aux_parameters, record.aux_bytes = output.aux_parameters, output.aux_bytes
+
+
+def summary(history: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
+    """First, last and mean of every per-step scalar that stayed finite."""
+    return {
         name: {"first": values[0], "last": values[-1], "mean": sum(values) / len(values)}
-        for name, values in output.history.items()
+        for name, values in history.items()
         if values and all(math.isfinite(value) for value in values)
     }
 
@@ -240,13 +254,23 @@ def _score_input(work: Work) -> ScoreInput:
 
 
 def _fail(job: Job, record: CaseRecord, stage: Stage, problem: BaseException, work: Work | None = None) -> None:
-    record.status = "skipped" if isinstance(problem, Skipped) else "error"
-    record.stage, record.error = stage, f"{type(problem).__name__}: {problem}"
-    record.traceback = "".join(traceback.format_exception(problem))
+    note_failure(record, stage, problem)
     _append(job, record, work)
 
 
+def note_failure(record: CaseRecord, stage: Stage, problem: BaseException) -> None:
+    """Notes where and why a case ended without a result."""
+    record.status = "skipped" if isinstance(problem, Skipped) else "error"
+    record.stage, record.error = stage, f"{type(problem).__name__}: {problem}"
+    record.traceback = "".join(traceback.format_exception(problem))
+
+
 def _append(job: Job, record: CaseRecord, work: Work | None) -> None:
+    close(job, record, work.source if work else None, work.edited if work else None)
+
+
+def close(job: Recording, record: CaseRecord, source: Tensor | None = None, edited: Tensor | None = None) -> None:
+    """Writes a case's record, and tells the observers; pictures are [3, H, W]."""
     job.folder.append(record)
     for observer in job.observers:
-        observer.case(record, work.source if work else None, work.edited if work else None)
+        observer.case(record, source, edited)

@@ -4,6 +4,7 @@
         run.json       what the run is: written first, atomically, and again at each launch
         cases.jsonl    one line per case as it ends; flushed to the disk; later lines win
         images/<id>.png
+        scenes/<id>/   of the edit of a scene: its field, views, turntable, contact sheet, scores by view
 
 A case's image is on disk before its line is. A process killed at any point leaves at most one torn last line,
 which readers ignore and the next writer cuts off. The disk is the truth; trackers only mirror it.
@@ -26,7 +27,7 @@ from piva.errors import ConfigError, PreflightError
 from piva.provenance import Provenance
 
 RECORD_VERSION = 1
-RUN_FILE, CASES_FILE, IMAGES = "run.json", "cases.jsonl", "images"
+RUN_FILE, CASES_FILE, IMAGES, SCENES = "run.json", "cases.jsonl", "images", "scenes"
 
 Status = Literal["ok", "error", "skipped"]
 Stage = Literal["load", "edit", "score"]
@@ -68,6 +69,9 @@ class RunRecord(Record):
     seed: int
     image_size: tuple[int, int] | None = None
     """(H, W) that images are edited and scored at; None where each case has its own."""
+    scenes: dict[str, Any] | None = None
+    """Of a benchmark of scenes: settings of the edit besides the method's, of the reconstruction and of the evaluation,
+    and the method's defaults that are the benchmark's."""
     metrics: dict[str, str]
     """Name of every number -> id of its metric: backbone, weights, input size and version."""
     launches: list[Launch] = Field(default_factory=list)
@@ -100,8 +104,23 @@ class CaseRecord(Record):
     src: str = ""
     tgt: str = ""
     image: str | None = None
-    """Path of the edited image below the run's folder."""
+    """Path of the edited image below the run's folder; of a scene, its contact sheet."""
     image_sha256: str | None = None
+    field: str | None = None
+    """Path of the edited scene's radiance field below the run's folder."""
+    field_sha256: str | None = None
+    turntable: str | None = None
+    """Path of the video of original and edited scene."""
+    by_view: str | None = None
+    """Path of the scores of the single views."""
+    course: dict[str, list[float | None]] | None = None
+    """Scores of a few views while the scene was edited: "step" -> steps done, name of a number -> its values then."""
+    lpips_growth: float | None = None
+    """LPIPS to the original at the last step minus that half-way, of the views of `course`."""
+    seconds_step: float | None = None
+    """Wall time of a scene's edit divided by its steps."""
+    reconstruction: str | None = None
+    """Key of the field that the edit started from."""
     seconds_edit: float | None = None
     """Wall time of the batch divided by its size."""
     unet_rows: int | None = None
@@ -126,8 +145,12 @@ class CaseRecord(Record):
     def _stays_in_its_folder(self) -> "CaseRecord":
         if ".." in self.case_id:
             raise ValueError("a case id has no .. in it")
-        if self.image not in (None, f"{IMAGES}/{self.case_id}.png"):
+        if self.field is None and self.image not in (None, f"{IMAGES}/{self.case_id}.png"):
             raise ValueError(f"the image of case {self.case_id} is {IMAGES}/{self.case_id}.png, not {self.image}")
+        own = f"{SCENES}/{self.case_id}/"
+        files = [self.field, self.turntable, self.by_view, *([self.image] if self.field else [])]
+        if any(file is not None and (not file.startswith(own) or ".." in file) for file in files):
+            raise ValueError(f"the files of case {self.case_id} are below {own}")
         return self
 
 

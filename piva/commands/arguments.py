@@ -5,6 +5,7 @@ tyro only reads: the settings are made, and checked, when all flags are read. So
 
 import shlex
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Annotated, Any, TypeVar, get_origin, get_type_hints
 
 import tyro
@@ -92,10 +93,15 @@ def _flag(kind: type[Settings], place: Sequence[str | int]) -> str:
     return dashes + ".".join(names)
 
 
-def with_method(base: type[Settings], table: Mapping[str, str], arguments: Sequence[str]) -> tuple[Any, list[str]]:
+def with_method(
+    base: type[Settings], table: Mapping[str, str], arguments: Sequence[str], defaults: Mapping[str, Any] | None = None
+) -> tuple[Any, list[str]]:
     """(`base` with a field `method`, the arguments left) for the method that `--method NAME` names.
 
     Without `--method` the field takes a name, so that `--help` lists the names and its absence is an error of tyro's.
+
+    Args:
+        defaults: replace the method's own, where it has such fields; --help says so.
 
     Raises:
         ConfigError: an unknown method, or one given twice or without a name.
@@ -105,10 +111,22 @@ def with_method(base: type[Settings], table: Mapping[str, str], arguments: Seque
         names = Annotated[str, tyro.conf.arg(metavar="{" + ",".join(table) + "}")]
         about = "Name of the method; with it, --help shows the method's own settings."
         return _extended(base, names, identity(description=about)), rest
-    method: Any = resolve("method", table, name)
+    method: Any = _with_defaults(resolve("method", table, name), defaults or {})
     about = f"--method {name}: {method.__doc__} Others are {', '.join(other for other in table if other != name)}."
     field = identity(default_factory=method, description=about)
     return _extended(base, Annotated[method, tyro.conf.FlagConversionOff], field), rest
+
+
+def _with_defaults(method: type[Settings], defaults: Mapping[str, Any]) -> type[Settings]:
+    """The method's settings with other defaults, each of which says what the method's own is."""
+    changed: dict[str, Any] = {}
+    for name, value in defaults.items():
+        if name in method.model_fields:
+            field = copy(method.model_fields[name])
+            field.description = f"{field.description} The benchmark's default; the method's own is {field.default}."
+            field.default = value
+            changed[name] = (field.annotation, field)
+    return create_model(method.__name__, __base__=method, __doc__=method.__doc__, **changed) if changed else method
 
 
 def _extended(base: type[Settings], kind: Any, field: Any) -> type[Settings]:

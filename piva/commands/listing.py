@@ -31,9 +31,9 @@ def _rows(kind: str) -> list[tuple[str, str]]:
         rows = [(name, where.partition(":")[0]) for name, where in METHODS.items()]
         return rows + [(name, "identity row: stands beside every method") for name in IDENTITY_ROWS]
     if kind == "benchmarks":
-        from benchmarks import BENCHMARKS
+        from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
 
-        return [(name, where) for name, where in BENCHMARKS.items()]
+        return [(name, where) for name, where in (BENCHMARKS | SCENE_BENCHMARKS).items()]
     from piva.metrics import INFO
 
     arrows = {True: "higher is better", False: "lower is better", None: ""}

@@ -38,18 +38,23 @@ class Tools:
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code: complete, some cases failed, or interrupted."""
-    from benchmarks import BENCHMARKS
+    from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
     from benchmarks.identity_rows import IDENTITY_ROWS
     from piva.methods import METHODS
 
-    name, rest = take_name("benchmark", BENCHMARKS, arguments, "run")
+    name, rest = take_name("benchmark", BENCHMARKS | SCENE_BENCHMARKS, arguments, "run")
+    if name in SCENE_BENCHMARKS:
+        from piva.commands.run_scenes import main as run_scenes
+
+        return run_scenes(str(name), rest)
     kind, rest = with_method(RunConfig, METHODS | IDENTITY_ROWS, rest)
     about = (
-        f"Edit and score the cases of {' or '.join(BENCHMARKS)}. "
+        f"Edit and score the cases of {' or '.join(BENCHMARKS)}; or of scenes, which have flags of their own: "
+        f"piva run {'|'.join(SCENE_BENCHMARKS)} --help. "
         f"--method is one of {', '.join(METHODS | IDENTITY_ROWS)}."
     )
     config = parse(kind, f"run {name or 'BENCHMARK'}", rest, about)
-    tools = _prepare(resolve("benchmark", BENCHMARKS, str(name)), config)
+    tools = _prepare(resolve("benchmark", BENCHMARKS | SCENE_BENCHMARKS, str(name)), config)
     if config.dry_run:
         return _forecast(tools)
     codes = []

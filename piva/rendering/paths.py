@@ -1,16 +1,23 @@
-"""Camera paths: an orbit around a field's centre, and files as nerfstudio's viewer writes them."""
+"""Camera paths: orbits, the one that edits are scored along, and files as nerfstudio's viewer writes them."""
 
 from __future__ import annotations
 
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from piva.errors import PreflightError
-from piva.rendering.cameras import Cameras, orbit
+from piva.rendering.cameras import Cameras, focus, orbit
 from piva.rendering.space import Space
+
+if TYPE_CHECKING:
+    from piva.data.scenes import SceneCapture
+
+LARGEST_GAP_DEG = 90.0
+"""Ours. Captured cameras that leave a larger gap in azimuth do not go all the way round."""
 
 
 def around(space: Space, frames: int, elevation_deg: float, fov_deg: float, size: tuple[int, int]) -> Cameras:
@@ -18,6 +25,35 @@ def around(space: Space, frames: int, elevation_deg: float, fov_deg: float, size
     azimuths = torch.arange(frames) * (360.0 / frames)
     radius = float(space.scale) / math.tan(math.radians(fov_deg) / 2)
     return orbit(azimuths, elevation_deg, radius, space.center.cpu(), fov_deg, size)
+
+
+def evaluation_path(capture: SceneCapture, frames: int, size: tuple[int, int]) -> tuple[Cameras, bool]:
+    """The `frames` cameras that an edit of the scene is scored from, and whether they come back to their start.
+
+    They go around the point that the captured (training) cameras look at, at those cameras' median elevation and
+    distance, with their lens: all the way round where the captured ones do, otherwise from the captured ones' one end
+    to the other. They start at the first camera's azimuth, or at an end.
+
+    Args:
+        size: height and width of the pictures; they show what the middle of the captured ones would.
+    """
+    captured = capture.train.cameras.cropped(size[1], size[0])
+    center = focus(captured)
+    offset = captured.positions - center
+    distance = offset.norm(dim=-1)
+    elevation = torch.rad2deg((offset[:, 2] / distance).asin()).median()
+    azimuths = torch.rad2deg(torch.atan2(offset[:, 1], offset[:, 0])) % 360
+    around_once = azimuths.sort().values
+    gaps = torch.diff(around_once, append=around_once[:1] + 360)
+    closed = bool(gaps.amax() <= LARGEST_GAP_DEG)
+    if closed:
+        along = azimuths[0] + torch.arange(frames) * (360.0 / frames)
+    else:
+        widest = int(gaps.argmax())
+        start = around_once[(widest + 1) % len(around_once)]
+        along = start + torch.linspace(0, float(360 - gaps[widest]), frames)
+    fov_deg = math.degrees(2 * math.atan(size[0] / 2 / float(captured.focal[:, 1].median())))
+    return orbit(along, elevation, distance.median(), center, fov_deg, size), closed
 
 
 def read_path(file: Path, size: tuple[int, int]) -> Cameras:

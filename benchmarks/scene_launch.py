@@ -1,0 +1,139 @@
+"""From settings to a run over scenes that can start: its record with both keys, and the function that edits a scene."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.launch import weights_of
+from benchmarks.pie_bench import cache_folder
+from benchmarks.plan import Plan, compose
+from benchmarks.scene_scores import evaluation_ids
+from benchmarks.scene_work import Workshop
+from benchmarks.scenes import SceneBenchmark, SceneEditCase
+from piva import reconstruction, scene_editing
+from piva.config import identity_values
+from piva.errors import ConfigError, PreflightError
+from piva.keys import edit_key, score_key
+from piva.modules.scene_settings import SceneEditSettings
+from piva.records import RunRecord, read_cases
+from piva.representations.radiance_field import RadianceField
+from piva.scene_editing import SceneCase, SceneEditOutput, edit_scene
+
+if TYPE_CHECKING:
+    from benchmarks.scene_runner import EditScene
+    from piva.config import MetricFlags
+    from piva.metrics.loading import Pictures
+    from piva.metrics.scene_scorer import SceneScorer
+
+
+def load_scene_scorer(device: str, flags: MetricFlags, pictures: Pictures) -> SceneScorer:
+    """Every score of scenes asked for whose weights are there; says which are not.
+
+    Raises:
+        ConfigError: a metric or a model does not exist.
+        PreflightError: the weights that are there cannot be read.
+    """
+    from piva.metrics.loading import load_scene
+
+    try:
+        scorer = load_scene(flags, pictures, device)
+    except ConfigError:
+        raise
+    except (OSError, ValueError, RuntimeError) as problem:
+        raise PreflightError(f"cannot load the metrics' models: {problem}") from problem
+    for reason in dict.fromkeys(scorer.missing.values()):
+        names = [name for name, why in scorer.missing.items() if why == reason]
+        print(f"not scored: {', '.join(names)}: {reason}", file=sys.stderr)
+    return scorer
+
+
+def describe(
+    benchmark: SceneBenchmark, root: Path, config: Any, prior: Any, scorer: SceneScorer, seed: int
+) -> RunRecord:
+    """The record of a run, with both keys; its folder may hold an earlier launch of it.
+
+    Args:
+        config: `piva.scene_config.SceneRunConfig` with a `method`.
+    """
+    method, split = config.method, benchmark.split(root)
+    data = {"name": benchmark.name, "version": benchmark.version(), "split": split}
+    made = {
+        "scene": identity_values(config.scene), "scene_version": scene_editing.VERSION,
+        "reconstruction": identity_values(config.reconstruction), "reconstruction_version": reconstruction.VERSION,
+        "downscale": config.downscale,
+    }  # fmt: skip
+    key = edit_key(
+        benchmark=data | made,
+        method=method.name,
+        method_version=method.VERSION,
+        settings=method,
+        prior=weights_of(prior.fingerprint, method),
+        steps=config.steps,
+        seed=seed,
+    )
+    metrics = evaluation_ids(scorer.spec, config.eval_views)
+    return RunRecord(
+        edit_key=key,
+        score_key=score_key(key, metrics),
+        benchmark=benchmark.name,
+        benchmark_version=benchmark.version(),
+        split=split,
+        root=str(root.resolve()),
+        method=method.name,
+        method_version=method.VERSION,
+        settings=method.model_dump(mode="json"),
+        prior=config.prior.model_dump(mode="json") | {"name": prior.name, "fingerprint": prior.fingerprint},
+        steps=config.steps,
+        seed=seed,
+        image_size=prior.image_size,
+        scenes=_settings(benchmark, config),
+        metrics=metrics,
+    )
+
+
+def _settings(benchmark: SceneBenchmark, config: Any) -> dict[str, Any]:
+    """What a reader wants to know of a run besides its method: settings, and which defaults are the benchmark's."""
+    found = {
+        "scene": config.scene.model_dump(mode="json"),
+        "reconstruction": config.reconstruction.model_dump(mode="json"),
+        "downscale": config.downscale,
+        "eval_views": config.eval_views,
+    }
+    lam = benchmark.defaults.lam
+    if lam is not None and "lam" in type(config.method).model_fields:
+        found["method_defaults"] = {"lam": lam}
+    return found
+
+
+def plan_scenes(
+    path: Path, benchmark: SceneBenchmark, record: RunRecord, cases: Sequence[SceneEditCase]
+) -> Plan[SceneEditCase]:
+    """What remains of `cases`, given what the run's folder holds; each is edited alone."""
+    return compose(cases, 1, read_cases(path), record.score_key, path, benchmark.contents)
+
+
+def workshop(config: Any, prior: Any) -> Workshop:
+    """Where the run's scenes come from."""
+    store = cache_folder() / "fields"
+    return Workshop(config.reconstruction, store, prior.image_size, config.eval_views, prior.device, config.downscale)
+
+
+def scene_editor(method: Any, prior: Any, settings: SceneEditSettings, steps: int, seed: int) -> EditScene:
+    """The function that edits a scene with the run's method, prior and settings."""
+
+    def edit(
+        case: SceneCase,
+        *,
+        on_step: Callable[[dict[str, Any]], None],
+        on_scene: Callable[[int, RadianceField], None],
+        checkpoint: Path,
+    ) -> SceneEditOutput:
+        return edit_scene(
+            prior, method, case, settings, steps=steps, seed=seed, on_step=on_step, on_scene=on_scene,
+            psi_store=cache_folder() / "psi", checkpoint=checkpoint,
+        )  # fmt: skip
+
+    return edit

@@ -1,0 +1,249 @@
+"""The loop of a run over scenes: open the scene -> edit -> keep the field -> render and score -> record, case by case.
+
+What a case leaves lies below the run's folder, in scenes/<id>/:
+
+    edited.safetensors     the edited field
+    views/, turntable.mp4, views.png     `piva.scene_evaluation.write_views`
+    held_out.png           original, edit and true edit from held-out cameras, where the true edit is known
+    by_view.json           the scores that the record's are means of
+    checkpoint.safetensors, course.json     only while the edit is under way: a killed one goes on from here
+
+As with pictures a case that fails is data. An edit is recorded as soon as its field is on the disk, with an error that
+says that it has no scores yet; so whoever is killed while scoring has nothing to edit again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from benchmarks.plan import Plan
+from benchmarks.runner import Observer, begun, close, note_costs, note_failure, summary
+from benchmarks.scene_scores import WATCHED_VIEWS, Scored, Watch, score
+from benchmarks.scene_work import Scene, Workshop
+from benchmarks.scenes import SceneEditCase
+from piva.data.problems import DataError
+from piva.errors import ConfigError, PreflightError
+from piva.keys import file_hash
+from piva.metrics.scene_scorer import SceneScorer
+from piva.records import SCENES, CaseRecord, RunFolder, RunRecord, disk, write_atomically
+from piva.rendering.picture_grid import view_sheet
+from piva.representations.radiance_field import RadianceField
+from piva.scene_editing import SceneCase, SceneEditOutput
+from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, write_views
+
+FIELD_FILE, BY_VIEW_FILE, HELD_OUT_FILE = "edited.safetensors", "by_view.json", "held_out.png"
+CHECKPOINT_FILE, COURSE_FILE = "checkpoint.safetensors", "course.json"
+UNSCORED = "the edit is kept, and was not scored yet: the same command scores it"
+
+
+class EditScene(Protocol):
+    """Edits one scene; `piva.scene_editing.edit_scene` with the run's method, prior and settings."""
+
+    def __call__(
+        self,
+        case: SceneCase,
+        *,
+        on_step: Callable[[dict[str, Any]], None],
+        on_scene: Callable[[int, RadianceField], None],
+        checkpoint: Path,
+    ) -> SceneEditOutput: ...
+
+
+@dataclass(frozen=True)
+class SceneJob:
+    """All that a run needs besides its plan."""
+
+    folder: RunFolder
+    record: RunRecord
+    workshop: Workshop
+    edit: EditScene
+    scorer: SceneScorer
+    metrics_every: int
+    """Steps between two looks at an edit on its way; 0: none."""
+    observers: tuple[Observer, ...] = ()
+
+
+def execute(job: SceneJob, plan: Plan[SceneEditCase], on_reconstruction: Callable[[str, int, int], None]) -> None:
+    """Does what the plan says remains, scene after scene; every case asked for leaves a record.
+
+    Raises:
+        ConfigError: an edit finds the settings wrong.
+        PreflightError: the disk or the device refuses. What was recorded before is kept.
+    """
+    for folder, cases in _by_scene([*plan.rescore, *(case for batch in plan.batches for case in batch.cases)]):
+        records = [_begun(job, plan, case) for case in cases]
+        try:
+            scene = job.workshop.open(folder, on_reconstruction)
+        except (ConfigError, PreflightError) as problem:
+            if not isinstance(problem, DataError):
+                raise
+            _all_fail(job, records, problem)
+            continue
+        except Exception as problem:  # whatever is wrong with a scene is the result of its edits, and of no other's
+            _all_fail(job, records, problem)
+            continue
+        for case, record in zip(cases, records, strict=True):
+            _edit_and_score(job, scene, case, record, edited=case.id in plan.edited)
+
+
+def _by_scene(cases: Sequence[SceneEditCase]) -> Iterator[tuple[Path, list[SceneEditCase]]]:
+    """The cases of each scene, scenes in the order of their first case: only one is in memory at a time."""
+    for folder in dict.fromkeys(case.edit.folder for case in cases):
+        yield folder, [case for case in cases if case.edit.folder == folder]
+
+
+def _begun(job: SceneJob, plan: Plan[SceneEditCase], case: SceneEditCase) -> CaseRecord:
+    return begun(job, plan, case, src=case.edit.source, tgt=case.edit.target)
+
+
+def _all_fail(job: SceneJob, records: Sequence[CaseRecord], problem: Exception) -> None:
+    for record in records:
+        note_failure(record, "load", problem)
+        close(job, record)
+
+
+def _edit_and_score(job: SceneJob, scene: Scene, case: SceneEditCase, record: CaseRecord, edited: bool) -> None:
+    try:
+        field = _kept_field(job, record, scene) if edited else _edit(job, scene, case, record)
+    except (ConfigError, PreflightError):
+        raise
+    except Exception as problem:
+        note_failure(record, "edit", problem)
+        close(job, record)
+        return
+    try:
+        found = score(job.scorer, scene, case, field)
+    except Exception as problem:
+        note_failure(record, "score", problem)
+        close(job, record)
+        return
+    _note_scores(job, record, found)
+    chosen = [k * len(found.views.edited) // WATCHED_VIEWS for k in range(WATCHED_VIEWS)]
+    close(job, record, _strip(found.views.original[chosen]), _strip(found.views.edited[chosen]))
+
+
+def _kept_field(job: SceneJob, record: CaseRecord, scene: Scene) -> RadianceField:
+    device = next(scene.field.parameters()).device
+    return RadianceField.load(job.folder.path / str(record.field), device).eval().requires_grad_(False)
+
+
+def _edit(job: SceneJob, scene: Scene, case: SceneEditCase, record: CaseRecord) -> RadianceField:
+    """The edited field, which is on the disk and recorded.
+
+    Raises:
+        ValueError: the edit ran away.
+    """
+    own = job.folder.path / SCENES / case.id
+    course = Course(own / COURSE_FILE, record.content)
+    watch = Watch(job.scorer, job.metrics_every, job.record.steps)
+
+    def on_step(values: dict[str, Any]) -> None:
+        for observer in job.observers:
+            observer.step({**values, "cases": 1})
+
+    def on_scene(step: int, field: RadianceField) -> None:
+        if watch.is_due(step):
+            started = time.monotonic()
+            scores = watch.look(scene, case, field)
+            course.note(step, scores, time.monotonic() - started)
+
+    checkpoint = own / CHECKPOINT_FILE
+    output = job.edit(scene.to_edit(case), on_step=on_step, on_scene=on_scene, checkpoint=checkpoint)
+    if output.error is not None:
+        raise ValueError(output.error)
+    with disk(own):
+        own.mkdir(parents=True, exist_ok=True)
+        output.scene.save(own / FIELD_FILE)
+    record.field, record.field_sha256 = f"{SCENES}/{case.id}/{FIELD_FILE}", file_hash(own / FIELD_FILE)
+    note_costs(record, output)
+    record.seconds_edit = output.seconds - course.seconds
+    record.seconds_step = record.seconds_edit / job.record.steps
+    record.history, record.reconstruction = summary(output.history), scene.key
+    record.course = course.columns()
+    record.lpips_growth = growth(record.course)
+    unscored = {"status": "error", "stage": "score", "error": UNSCORED}
+    job.folder.append(record.model_copy(update=unscored))
+    course.remove()
+    return output.scene
+
+
+def _note_scores(job: SceneJob, record: CaseRecord, found: Scored) -> None:
+    """Writes the views and the scores by view, and notes where they are."""
+    relative = f"{SCENES}/{record.case_id}"
+    own = job.folder.path / relative
+    write_views(own, found.views)
+    by_view = json.dumps(found.scores.by_view, allow_nan=False).encode()
+    with disk(own):
+        write_atomically(own / BY_VIEW_FILE, by_view + b"\n")
+        if found.held_out:
+            view_sheet(own / HELD_OUT_FILE, found.held_out)
+    record.image, record.image_sha256 = f"{relative}/{SHEET_FILE}", file_hash(own / SHEET_FILE)
+    record.turntable, record.by_view = f"{relative}/{TURNTABLE_FILE}", f"{relative}/{BY_VIEW_FILE}"
+    record.metrics, record.reasons = dict(found.scores.values), dict(found.scores.reasons)
+
+
+def _strip(views: Tensor) -> Tensor:
+    """Views [V,3,H,W] side by side: [3,H,V*W]."""
+    return torch.cat(list(views), dim=-1)
+
+
+class Course:
+    """Scores of an edit on its way, kept in a file until it is recorded.
+
+    Args:
+        content: of the case; what the file has of another is not taken.
+    """
+
+    def __init__(self, file: Path, content: str) -> None:
+        self.file, self.content = file, content
+        self.points: dict[int, dict[str, float | None]] = {}
+        self._seconds: dict[int, float] = {}
+        found = json.loads(file.read_bytes()) if file.is_file() else {}
+        if found.get("content") == content:
+            for point in found["points"]:
+                self._take(**point)
+
+    def note(self, step: int, scores: dict[str, float | None], seconds: float) -> None:
+        """Keep the scores after so many steps, which took so long; a resumed edit may come by again."""
+        self._take(step, scores, seconds)
+        points = [{"step": step, "scores": self.points[step], "seconds": self._seconds[step]} for step in self.points]
+        with disk(self.file.parent):
+            write_atomically(self.file, json.dumps({"content": self.content, "points": points}).encode())
+
+    def _take(self, step: int, scores: dict[str, float | None], seconds: float) -> None:
+        self.points[step], self._seconds[step] = scores, seconds
+
+    @property
+    def seconds(self) -> float:
+        """What the looks took, which is no part of the edit."""
+        return sum(self._seconds.values())
+
+    def columns(self) -> dict[str, list[float | None]] | None:
+        """ "step" and every score, as columns; None where nothing was scored."""
+        if not self.points:
+            return None
+        steps = sorted(self.points)
+        names = self.points[steps[0]]
+        return {"step": list(map(float, steps)), **{n: [self.points[step][n] for step in steps] for n in names}}
+
+    def remove(self) -> None:
+        """It is recorded."""
+        self.file.unlink(missing_ok=True)
+
+
+def growth(course: dict[str, list[float | None]] | None) -> float | None:
+    """LPIPS at the end minus that half-way (the look nearest to it); None with fewer than two looks."""
+    if course is None or "lpips" not in course or len(course["step"]) < 2:
+        return None
+    steps = [step or 0.0 for step in course["step"]]
+    half = min(range(len(steps) - 1), key=lambda k: abs(steps[k] - steps[-1] / 2))
+    first, last = course["lpips"][half], course["lpips"][-1]
+    return None if first is None or last is None else last - first
