@@ -30,13 +30,13 @@ class ReconstructionSettings(Settings):
     roughness: float = identity(0.001, ge=0)
     """Weight of the differences between neighbouring voxels, where the rays went: few pixels see each voxel."""
 
-    distortion: float = identity(0.0, ge=0)
+    distortion: float = identity(0.01, ge=0)
     """Weight of mip-NeRF 360's distortion loss: against floaters and fog."""
 
     opacity: float = identity(0.0, ge=0)
     """Weight of the entropy of the rays' opacity: each ray is stopped wholly or not at all."""
 
-    ground: float = identity(0.0, ge=0)
+    ground: float = identity(0.002, ge=0)
     """Weight of the light that passes through the scene below the horizon, in unbounded scenes: a plain ground would
     otherwise be learned as sky."""
 

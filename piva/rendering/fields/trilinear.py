@@ -24,7 +24,7 @@ def trilinear(grid: Tensor, points: Tensor, resolution: int) -> Tensor:
 
 
 def interpolated(table: Tensor, rows: Tensor, shares: Tensor) -> Tensor:
-    """Sums [N,C] of eight rows [N,8] of a table [R,C] each, weighted by shares [N,8]; gradient to the table alone."""
+    """Sums [N,C] of rows [N,K] of a table [R,C], weighted by shares [N,K]; gradient to the table alone."""
     return _Interpolated.apply(table, rows, shares)
 
 
@@ -55,6 +55,6 @@ class _Interpolated(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         rows, shares = ctx.saved_tensors
         (gradient,) = gradients
-        spread = (shares[..., None].to(gradient.dtype) * gradient[:, None]).reshape(-1, gradient.shape[-1])  # [8N,C]
+        spread = (shares[..., None].to(gradient.dtype) * gradient[:, None]).reshape(-1, gradient.shape[-1])  # [KN,C]
         place = rows.reshape(-1, 1).long().expand_as(spread)
         return gradient.new_zeros(ctx.shape).scatter_add_(0, place, spread), None, None

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from piva.rendering.fields.settings import FieldSettings
-from piva.rendering.fields.trilinear import trilinear
+from piva.rendering.fields.trilinear import interpolated, trilinear
 from piva.rendering.spherical_harmonics import count, harmonics
 
 DENSITY_SCALE = 64.0
@@ -63,10 +63,12 @@ class VoxelField(nn.Module):
         x, y, z = ((points + 1) * ((size - 1) / 2)).long().clamp_(0, size - 2).unbind(-1)
         here = (x * size + y) * size + z
         steps = torch.tensor([size**2, size, 1], device=points.device)
-        beside = (here[:, None] + steps).reshape(-1)
+        pairs = torch.stack([here[:, None].expand(-1, 3), here[:, None] + steps], dim=-1).view(-1, 2)  # [3N,2]
+        signs = points.new_tensor([-1.0, 1.0]).repeat(len(pairs), 1)
         total = points.new_zeros(())
         for grid in (self.raw_density, self.raw_color):
-            difference = grid[beside].view(-1, 3, grid.shape[1]) - grid[here][:, None]
+            # Not by indexing: its gradient adds up in an order of its own on several threads, and no run is repeatable.
+            difference = interpolated(grid, pairs, signs).view(-1, 3, grid.shape[1])
             total = total + (difference.square().sum(dim=(1, 2)) + ROUGHNESS_EPS).sqrt().mean()
         return total
 
