@@ -130,7 +130,7 @@ class WandbMirror:
     """One W&B run: group = benchmark, job type = method, id = edit_key.
 
     `live/*` are the scalars of every update, in the order in which batches ran; `case/*` are the scores of each case,
-    and the sizes of its auxiliaries.
+    and the sizes of its auxiliaries. The edit of a scene also has its turntable, as a video.
     """
 
     def start(self, record: RunRecord, folder: Path) -> None:
@@ -154,6 +154,9 @@ class WandbMirror:
         self._cases += 1
         known = {f"case/{name}": value for name, value in _numbers(record).items() if value is not None}
         self._run.log({"cases": self._cases, **known})
+        if record.turntable is not None:
+            video = self._wandb.Video(str(self._folder / record.turntable), format="mp4", caption=record.tgt)
+            self._run.log({f"turntable/{record.case_id}": video})
         if edited is not None and len(self._panel) < PANEL_CASES:
             import torch
 

@@ -119,9 +119,12 @@ def how_made(record: RunRecord) -> list[str]:
     commit = "no git checkout" if made.git_commit is None else made.git_commit[:12]
     commit += " (dirty)" if made.git_dirty else ""
     packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
+    defaults = (record.scenes or {}).get("method_defaults", {})
+    own = [f"the benchmark's own default: method.{name} {value:g}" for name, value in defaults.items()]
     return [
         f"edit_key {record.edit_key}, score_key {record.score_key}, method version {record.method_version}, "
         f"{record.steps} steps, seed {record.seed}, prior {record.prior['name']} ({record.prior['fingerprint']})",
+        *own,
         f"command: {(edits or commands)[-1]}",
         *scored,
         f"piva {made.piva_version}, commit {commit}, {made.device}, {made.cpu}, {made.threads} threads, "

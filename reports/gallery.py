@@ -2,12 +2,14 @@
 
     OUT/index.html
     OUT/pictures/<kind or run>/<id>.png      copies, small enough to load lazily; the full image where it is larger
+    OUT/pictures/<run>/<id>.mp4              of a scene: original | edit; its contact sheet is the picture
 
 Everything is drawn from the runs' records and from the benchmark's own folder; where that is gone, the page shows the
 edits alone.
 """
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -30,7 +32,10 @@ THUMBNAIL = 336
 """Longest side of a picture on the page, in pixels: twice the width at which it is shown."""
 PIXEL_ART = 128
 """Images of at most this size are shown with hard pixels."""
+SHEET = 1024
+"""The same of a scene's contact sheet."""
 CASE_NUMBERS = ("clip_text", "clip_direction", "lpips", "psnr_background", "saturation_shift", "psnr_to_true")
+SCENE_NUMBERS = ("clip_text", "clip_direction", "consistency_edit_direction", "lpips", "psnr_to_true", "janus_count")
 
 
 @dataclass
@@ -40,6 +45,8 @@ class Picture:
     label: str
     file: str | None = None
     full: str | None = None
+    video: str | None = None
+    """Of a scene."""
     note: str = ""
     """Why there is no image."""
     success: bool | None = None
@@ -80,6 +87,7 @@ def write_page(
         metric_ids=sorted({item for run in runs for item in run.record.metrics.items() if item[0] in names}),
         command=command,
         pixelated=max(height, width) <= PIXEL_ART,
+        scenes=any(run.record.scenes is not None for run in runs),
         width=width,
         height=height,
     )
@@ -111,11 +119,14 @@ class Pictures:
     def __init__(self, out: Path, full: bool) -> None:
         self.out, self.full = out, full
 
-    def add(self, source: Path, group: str, name: str, size: tuple[int, int] | None = None) -> tuple[str, str] | None:
+    def add(
+        self, source: Path, group: str, name: str, size: tuple[int, int] | None = None, longest: int = THUMBNAIL
+    ) -> tuple[str, str] | None:
         """(thumbnail, full image) relative to the page, or None where the file cannot be read.
 
         Args:
             size: (H, W) to resize to first, as the run did.
+            longest: side of the thumbnail.
         """
         try:
             with Image.open(source, formats=FORMATS) as opened:
@@ -125,10 +136,18 @@ class Pictures:
         if size is not None and image.size != (size[1], size[0]):
             image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
         small = image.copy()
-        small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+        small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
         thumbnail = self.save(small, group, name)
         large = self.full and small.size != image.size
         return thumbnail, self.save(image, group, f"{name}-full") if large else thumbnail
+
+    def film(self, source: Path, group: str, name: str) -> str | None:
+        """Path of the video relative to the page, or None where it is gone."""
+        if not source.is_file():
+            return None
+        relative = f"pictures/{group}/{name}.mp4"
+        shutil.copyfile(source, self.out / relative)
+        return relative
 
     def save(self, image: Image.Image, group: str, name: str) -> str:
         """Path of the PNG relative to the page."""
@@ -166,12 +185,15 @@ def _edit(id_: str, run: Run, label: str, pictures: Pictures) -> Picture:
     record = run.cases.get(id_)
     if record is None or record.image is None:
         return Picture(label, note=_why(record))
-    files_ = pictures.add(run.path / record.image, run.path.name, id_)
+    of_scene = record.field is not None
+    files_ = pictures.add(run.path / record.image, run.path.name, id_, longest=SHEET if of_scene else THUMBNAIL)
     if files_ is None:
         return Picture(label, note="the image is gone")
+    film = pictures.film(run.path / record.turntable, run.path.name, id_) if record.turntable else None
     success = record.metrics.get("edit_success")
-    values = [(name, shown(name, record.metrics[name])) for name in CASE_NUMBERS if name in record.metrics]
-    return Picture(label, *files_, success=None if success is None else success > 0.5, values=values)
+    names = SCENE_NUMBERS if of_scene else CASE_NUMBERS
+    values = [(name, shown(name, record.metrics[name])) for name in names if name in record.metrics]
+    return Picture(label, *files_, film, success=None if success is None else success > 0.5, values=values)
 
 
 def _why(record: CaseRecord | None) -> str:

@@ -11,7 +11,11 @@ import polars as pl
 from piva.metrics import INFO, MetricInfo
 from piva.records import CaseRecord, RunRecord, find_run, read_cases, read_run, run_folders
 
-COSTS = ("seconds_edit", "unet_rows", "unet_rows_backward", "rows_cached", "psi_rows", "peak_bytes")
+COSTS = (
+    "seconds_edit", "seconds_step", "unet_rows", "unet_rows_backward", "rows_cached", "psi_rows", "peak_bytes",
+    "lpips_growth",
+)  # fmt: skip
+"""Numbers that the runner measures, whatever the metrics are."""
 SCHEMA = {
     "run": pl.Int64,
     "case_id": pl.String,
@@ -101,7 +105,14 @@ def info(name: str) -> MetricInfo:
 def _facts(record: RunRecord) -> dict[str, Any]:
     prior = {"prior": record.prior["name"], "dtype": record.prior.get("dtype")}
     run = {"benchmark": record.benchmark, "split": record.split, "steps": record.steps, "seed": record.seed}
-    return _flat(record.settings) | run | prior
+    return _flat(record.settings) | _scene_facts(record.scenes or {}) | run | prior
+
+
+def _scene_facts(scenes: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a run over scenes; those of the reconstruction by names that no label shortens."""
+    own = _flat({name: value for name, value in scenes.items() if name not in ("method_defaults", "reconstruction")})
+    fitted = _flat({"reconstruction": scenes.get("reconstruction", {})})
+    return own | {name.replace(".", "_"): value for name, value in fitted.items()}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -27,6 +27,23 @@ COLUMNS = (
 )
 """What a table shows unless other names are given; a name that no run has is left out."""
 
+SCENE_COLUMNS = (
+    "clip_text",
+    "clip_direction",
+    "consistency_direction_pair",
+    "consistency_edit_direction",
+    "janus_count",
+    "lpips",
+    "psnr",
+    "lpips_growth",
+    "lpips_to_true",
+    "psnr_to_true",
+    "edit_success",
+    "seconds_step",
+    "peak_bytes",
+)
+"""The same for runs over scenes."""
+
 SEED = 0
 """Of the bootstrap: the same table every time."""
 
@@ -52,6 +69,11 @@ class Difference:
     run: Run
     label: str
     cells: dict[str, PairedDifference]
+
+
+def usual_columns(runs: Sequence[Run]) -> tuple[str, ...]:
+    """What a table of these runs shows unless other names are given."""
+    return SCENE_COLUMNS if any(run.record.scenes is not None for run in runs) else COLUMNS
 
 
 def check_names(names: Sequence[str], runs: Sequence[Run]) -> None:

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     from reports.documents import baselines, groups, markdown, to_csv, write_between_markers
     from reports.gallery import write_page
     from reports.reading import load_runs
-    from reports.tables import COLUMNS, check_names, present
+    from reports.tables import check_names, present, usual_columns
     from reports.terminal import print_table
 
     runs = load_runs(config.names, config.runs)
@@ -61,8 +61,9 @@ def main(arguments: Sequence[str]) -> int:
     check_names(config.metrics, runs)
     out = config.out or config.runs / "report"
     texts, pages = [], []
+    columns = list(dict.fromkeys(name for group in groups(runs).values() for name in usual_columns(group)))
     for title, group in groups(runs).items():
-        names = present(group, config.metrics or COLUMNS)
+        names = present(group, config.metrics or usual_columns(group))
         against = baselines(group, config.baseline, config.runs)
         first = against[0] if against else None
         if not against and any(run.record.method == "dds" for run in group):
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         from reports.contact_sheet import contact_sheet
 
         print(f"{config.picture}: {contact_sheet(runs, config.picture_cases, config.picture)} cases")
-    write_atomically(out / "table.csv", to_csv(runs, config.metrics or COLUMNS).encode())
+    write_atomically(out / "table.csv", to_csv(runs, config.metrics or columns).encode())
     print(f"\ntables: {out / 'table.md'}, {out / 'table.csv'}")
     for page in pages:
         print(f"page: {page}")

@@ -42,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     run = load_runs([config.run], config.runs)[0]
     console = wide_console()
     print(f"{run.path}\n{run.record.method} on {run.record.benchmark}, settings {run.record.settings}")
+    if run.record.scenes is not None:
+        print(f"  scenes {run.record.scenes}")
     for sentence in how_made(run.record) if run.record.launches else []:
         print(f"  {sentence}")
     for sentence in _auxiliaries(run):

@@ -15,7 +15,7 @@ class MetricInfo:
     """Declared facts about one number. Where `higher_is_better` is None, nearer to `best` is better."""
 
     family: str
-    """Key of `piva.metrics.METRICS` or `SCENE_METRICS`, or "cost" for what the runner measures."""
+    """Key of `piva.metrics.METRICS` or `SCENE_METRICS`, or "cost" for what the runner measures on the way."""
     about: str
     higher_is_better: bool | None
     range: tuple[float, float]
@@ -116,12 +116,23 @@ INFO: dict[str, MetricInfo] = {
         "janus", "fronts seen around an orbit", None, (0, INFINITY), best=1, digits=1, needs="Toybox judge"
     ),
     "seconds_edit": MetricInfo("cost", "wall seconds of a batch over its cases", False, (0, INFINITY), unit="s"),
+    "seconds_step": MetricInfo(
+        "cost", "wall seconds of a step of a scene's edit", False, (0, INFINITY), unit="s", digits=3
+    ),
     "unet_rows": MetricInfo("cost", "latents sent through the UNet", False, (0, INFINITY), digits=0),
     "unet_rows_backward": MetricInfo("cost", "those of them with a backward pass", False, (0, INFINITY), digits=0),
     "rows_cached": MetricInfo("cost", "latents whose row a cache had", False, (0, INFINITY), digits=0),
     "psi_rows": MetricInfo("cost", "latents a stored psi was trained on first", False, (0, INFINITY), digits=0),
     "peak_bytes": MetricInfo(
         "cost", "peak accelerator memory", False, (0, INFINITY), display_scale=1e-9, unit="GB", digits=2
+    ),
+    "lpips_growth": MetricInfo(
+        "cost",
+        "LPIPS to the source at a scene's last step minus half-way: late drift",
+        False,
+        (-INFINITY, INFINITY),
+        display_scale=1e3,
+        digits=1,
     ),
 }
 """Name -> facts, in the order in which a full listing shows them."""
