@@ -151,6 +151,8 @@ def _split(
         parts.append([name for name in names if name in wanted])
         unknown = sorted(wanted.difference(names, missing))
         problems += [f"{NERFSTUDIO}: {name[:120]!r} is listed in a split, but is no frame" for name in unknown]
+    if names and not parts[0]:
+        problems.append(f"{NERFSTUDIO}: train_filenames has no frame whose file is there")
     return parts[0], parts[1], problems
 
 

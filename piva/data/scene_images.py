@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,15 +23,13 @@ def files_at(root: Path, shots: Sequence[Shot], downscale: int) -> list[Path]:
     return [shot.file for shot in shots]
 
 
-def channels_of(files: Sequence[Path]) -> tuple[int, list[str]]:
-    """4 where any picture has opacity, otherwise 3; and a sentence for every file that is no picture."""
-    channels, problems = 3, []
+def channels_of(files: Sequence[Path]) -> int:
+    """4 where any picture has opacity, otherwise 3. What is no picture is `read_pictures`' to name."""
     for file in files:
-        try:
-            channels = 4 if has_alpha(file) else channels
-        except ImageFileError as problem:
-            problems.append(f"{file.name}: {problem}")
-    return channels, problems
+        with contextlib.suppress(ImageFileError):
+            if has_alpha(file):
+                return 4
+    return 3
 
 
 def read_pictures(
@@ -41,27 +40,39 @@ def read_pictures(
     Args:
         files: of each shot, at its listed size or `downscale` times smaller.
     """
-    pictures: list[Tensor] = []
+    pictures: Tensor | None = None
+    sizes: Counter[tuple[int, int]] = Counter()
     problems = []
-    for file, shot in zip(files, shots, strict=True):
-        shown = f"{file.parent.name}/{file.name}"
+    for i, (file, shot) in enumerate(zip(files, shots, strict=True)):
         try:
-            picture = read_image(file, alpha=channels == 4)
+            picture = _picture(file, shot, channels, downscale)
         except ImageFileError as problem:
-            problems.append(f"{shown}: {problem}")
+            problems.append(f"{file.parent.name}/{file.name}: {problem}")
             continue
-        size, (height, width) = tuple(picture.shape[-2:]), shot.size
-        if size == shot.size:
-            pictures.append(reduce_picture(picture, (height // downscale, width // downscale)))
-        elif abs(size[0] - height / downscale) < 1 and abs(size[1] - width / downscale) < 1:
-            pictures.append(picture)
-        else:
-            problems.append(f"{shown} is {size[1]}x{size[0]}, its camera says {width}x{height}")
-    sizes = Counter(tuple(picture.shape[-2:]) for picture in pictures)
+        height, width = picture.shape[-2:]
+        sizes[height, width] += 1
+        pictures = torch.empty(len(shots), *picture.shape) if pictures is None else pictures
+        if len(sizes) == 1:
+            pictures[i] = picture
     if len(sizes) > 1:
         counted = ", ".join(f"{count} of {width}x{height}" for (height, width), count in sizes.most_common())
         problems.append(f"the pictures have several sizes ({counted}): one size is needed")
-    return (torch.zeros(0) if problems or not pictures else torch.stack(pictures)), problems
+    return torch.empty(0) if pictures is None else pictures, problems
+
+
+def _picture(file: Path, shot: Shot, channels: int, downscale: int) -> Tensor:
+    """[channels,H,W] of the shot, `downscale` times smaller than it lists.
+
+    Raises:
+        ImageFileError: the file can't be read, or is of another size.
+    """
+    picture = read_image(file, alpha=channels == 4)
+    size, (height, width) = tuple(picture.shape[-2:]), shot.size
+    if size == shot.size:
+        return reduce_picture(picture, (max(1, height // downscale), max(1, width // downscale)))
+    if abs(size[0] - height / downscale) < 1 and abs(size[1] - width / downscale) < 1:
+        return picture
+    raise ImageFileError(f"the picture is {size[1]}x{size[0]}, its camera says {width}x{height}")
 
 
 def reduce_picture(picture: Tensor, size: tuple[int, int]) -> Tensor:

@@ -89,14 +89,10 @@ def read_scene(folder: Path, downscale: int = 1) -> SceneCapture:
     orient = _orientation(listing)
     shots = [*listing.train, *listing.test]
     files = files_at(root, shots, downscale)
-    channels, problems = channels_of(files)
+    pictures, problems = read_pictures(files, shots, channels_of(files), downscale)
     points, colours, wrong = _points(root, listing, orient)
-    problems += wrong
-    if problems:
-        raise DataError(root, problems)
-    pictures, problems = read_pictures(files, shots, channels, downscale)
-    if problems:
-        raise DataError(root, problems)
+    if problems or wrong:
+        raise DataError(root, [*problems, *wrong])
     count = len(listing.train)
     extra = [] if listing.points is None else [listing.points]
     return SceneCapture(

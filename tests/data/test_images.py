@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from piva.data.images import ImageFileError, image_size, read_image, resize_image
+from piva.data.images import ImageFileError, has_alpha, image_size, read_image, resize_image
 
 
 @pytest.fixture
@@ -98,3 +98,13 @@ def test_resizing_agrees_with_pillow():
     pillow = np.asarray(Image.fromarray(noise).resize((32, 24), Image.Resampling.BICUBIC))
     ours = resize_image(image, (24, 32)).permute(1, 2, 0).numpy()
     assert np.abs(ours - pillow / 255).max() < 1.01 / 255  # Pillow rounds to bytes after each of its two passes
+
+
+def test_opacity_is_kept_on_request(tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, (5, 7, 4), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png", alpha=True)
+    assert torch.equal((image * 255).round().byte().permute(1, 2, 0), torch.from_numpy(values))
+    Image.fromarray(values[..., :3].copy()).save(tmp_path / "opaque.png")
+    assert torch.equal(read_image(tmp_path / "opaque.png", alpha=True)[3], torch.ones(5, 7))
+    assert (has_alpha(tmp_path / "a.png"), has_alpha(tmp_path / "opaque.png")) == (True, False)
