@@ -18,7 +18,8 @@ from piva.registry import unknown
 USAGE = """\
 usage: piva check env         packages, devices, room on the disk; which priors, ControlNets and weights of metrics are
                               here, and what fetches the others
-       piva check data DIR    a folder in PIE-Bench's format, every malformed entry named
+       piva check data DIR    a folder in PIE-Bench's format, a scene (nerfstudio's or NeRF-synthetic's format), or a
+                              folder of scenes with edits.yaml or edits.json: everything malformed named
        piva check memory      what a batch takes of a GPU's memory, and what fits; needs neither GPU nor weights
 
 `piva check memory --help` tells more.
@@ -126,6 +127,19 @@ def _line(what: str, found: str, command: str) -> str:
 
 
 def _data(root: Path) -> int:
+    from piva.data.edits import find_edits
+    from piva.data.scene_files import is_scene
+
+    edits_file = find_edits(root)
+    if edits_file is None and not is_scene(root):
+        return _pie_bench(root)
+    from piva.commands.check_scenes import check_edited_scenes, check_scene
+
+    print("\n".join([check_scene(root)] if edits_file is None else check_edited_scenes(root, edits_file)))
+    return COMPLETE
+
+
+def _pie_bench(root: Path) -> int:
     from benchmarks.pie_bench import locate_pie_bench
     from piva.data.pie_bench import EDIT_TYPES, read
 

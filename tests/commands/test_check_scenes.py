@@ -1,0 +1,64 @@
+"""`piva check data` of scenes and of lists of edits."""
+
+import json
+import shutil
+
+import pytest
+from scene_folders import write_nerfstudio, write_synthetic
+
+from piva.cli import main
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_nerfstudio(tmp_path / "bear", 10, lambda content: content.update(k1=0.1))
+    write_synthetic(tmp_path / "cube")
+    shutil.copytree(tmp_path / "cube", tmp_path / "truth/cube-hat")
+    edits = [
+        {"scene": "bear", "source": "a bear", "target": "a polar bear", "type": "translation"},
+        {"scene": "cube", "source": "a cube", "target": "a cube with a hat", "type": "addition"},
+    ]
+    edits[1]["truth"] = "truth/cube-hat"
+    (tmp_path / "edits.json").write_text(json.dumps(edits))
+    return tmp_path
+
+
+def test_a_scene(root, capsys):
+    (root / "bear/images/04.png").unlink()
+    assert main(["check", "data", str(root / "bear")]) == 0
+    assert capsys.readouterr().out == (
+        "bear: 9 pictures of 8x6, 0 held out, 1 skipped (no file); distorted cameras; no points; centred and scaled\n"
+    )
+
+
+def test_scenes_and_edits(root, capsys):
+    assert main(["check", "data", str(root)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{root}: 2 edits of 2 scenes: 1 addition, 1 translation; true edits: 1",
+        "  bear: 10 pictures of 8x6, 1 held out, 0 skipped (no file); distorted cameras; no points; centred and scaled",
+        "  cube: 6 pictures of 8x8 with opacity, 3 held out, 0 skipped (no file); pinhole cameras; no points; "
+        "bounded, in its own units",
+    ]
+
+
+def test_everything_wrong_is_named_at_once(root, capsys):
+    (root / "bear/images/04.png").write_text("no picture")
+    (root / "bear/images/05.png").write_text("no picture")
+    content = json.loads((root / "truth/cube-hat/transforms_train.json").read_text())
+    content["frames"].pop()
+    (root / "truth/cube-hat/transforms_train.json").write_text(json.dumps(content))
+    assert main(["check", "data", str(root)]) == 3
+    said = capsys.readouterr().err
+    assert "bear: images/04.png: not a JPEG, PNG or WebP image" in said
+    assert "bear: images/05.png: not a JPEG, PNG or WebP image" in said
+    assert "truth/cube-hat: its views are not those of cube" in said
+    assert "3 problems" in said
+
+
+def test_a_list_that_cannot_be_read_does_not_hide_broken_scenes(root, capsys):
+    (root / "edits.json").write_text("{")
+    (root / "cube/train/r_0.png").write_text("no picture")
+    assert main(["check", "data", str(root)]) == 3
+    said = capsys.readouterr().err
+    assert "edits.json cannot be read" in said
+    assert "cube: train/r_0.png: not a JPEG, PNG or WebP image" in said
