@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("piva.commands.run:main", "edit and score the cases of a benchmark; continues where it stopped"),
     "edit": ("piva.commands.edit:main", "edit one picture"),
     "reconstruct": ("piva.commands.reconstruct:main", "fit a radiance field to a captured scene"),
+    "edit-scene": ("piva.commands.edit_scene:main", "reconstruct a captured scene, and edit it in 3D"),
     "render": ("piva.commands.render:main", "a video of a radiance field along a camera path"),
     "score": ("piva.commands.score:main", "score a stored run again, with other metrics, without editing"),
     "score-folder": ("piva.commands.score_folder:main", "score anyone's edited images, named by case id"),

@@ -1,0 +1,223 @@
+"""`piva edit-scene SCENE --source ... --target ...`: reconstructs a captured scene, and edits it in 3D."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from piva.commands.arguments import parse, take, with_method
+from piva.config import MetricFlags, PriorConfig, Settings, identity, runtime
+from piva.errors import COMPLETE, PreflightError
+from piva.modules.reconstruction_settings import ReconstructionSettings
+from piva.modules.scene_settings import SceneEditSettings
+
+if TYPE_CHECKING:
+    from piva.data.scenes import SceneCapture
+    from piva.representations.radiance_field import RadianceField
+    from piva.scene_editing import SceneCase, SceneEditOutput
+
+FIELD_FILE, RECORD_FILE, CHECKPOINT_FILE = "edited.safetensors", "edit.json", "checkpoint.safetensors"
+PRINTED = (
+    "clip_text", "clip_direction", "consistency_direction_pair", "consistency_edit_direction", "lpips", "psnr",
+)  # fmt: skip
+
+
+class EditSceneConfig(Settings):
+    """What `piva edit-scene` does."""
+
+    capture: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SCENE")] = runtime()
+    """Folder of the capture: nerfstudio's transforms.json, or NeRF-synthetic's transforms_train.json and its like. Or a
+    scene of the Toybox's own sets, such as in2n-toybox/red-cube, which is drawn when it is not there."""
+
+    source: str = identity(min_length=1)
+    """What the scene shows."""
+
+    target: str = identity(min_length=1)
+    """What it should show."""
+
+    steps: int = identity(300, ge=1)
+    """Updates of the field (ours, for the Toybox prior; the paper: 15,000 with Stable Diffusion)."""
+
+    seed: int = identity(0)
+    """Of the draws of the edit."""
+
+    downscale: int = identity(1, ge=1)
+    """Make the captured pictures so many times smaller."""
+
+    background: tuple[float, float, float] | None = identity(None)
+    """Colour behind a scene whose pictures are transparent; white otherwise."""
+
+    scene: SceneEditSettings = identity(default_factory=SceneEditSettings)
+
+    reconstruction: ReconstructionSettings = identity(default_factory=ReconstructionSettings)
+
+    prior: PriorConfig = identity(default_factory=PriorConfig)
+
+    eval_views: int = runtime(120, ge=2)
+    """Views rendered of original and edit along the evaluation path."""
+
+    out: Path | None = runtime(None)
+    """Folder to write to; edits/<scene>-<method>-<key> otherwise."""
+
+
+ABOUT = """\
+Edit a captured scene in 3D: reconstruct it (once; it is kept), edit the field, render and score the same views of both.
+--method is one of {methods}; piva by default. Continues where it stopped.
+
+example: piva edit-scene in2n-toybox/red-cube --source "a red cube on grass" --target "a blue cube on grass"
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes edited.safetensors, views/, turntable.mp4, views.png and edit.json."""
+    from piva.methods import METHODS
+
+    name, _ = take("--method", arguments)
+    kind, rest = with_method(EditSceneConfig, METHODS, arguments if name else ["--method", "piva", *arguments])
+    config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(METHODS)))
+    folder = _folder(config.capture)
+    from benchmarks.launch import check_disk, check_method, load_prior
+    from benchmarks.pie_bench import cache_folder
+    from piva.data.scenes import read_scene
+    from piva.metrics.loading import load_scene
+    from piva.stored_fields import reconstructed
+
+    capture = read_scene(folder, config.downscale)
+    prior = load_prior(config.prior)
+    check_method(config.method, prior)
+    pictures = "toybox" if config.prior.model == "toybox" else "real"
+    scorer = load_scene(MetricFlags(), pictures, str(prior.device))  # type: ignore[arg-type]
+    with _bar(f"reconstructing {capture.name}", config.reconstruction.steps) as step:
+        field, seconds = reconstructed(
+            capture, config.reconstruction, cache_folder() / "fields", prior.device, lambda *_: step()
+        )
+    print(f"reconstructed in {seconds:.0f} s" if seconds else "reconstructed before", file=sys.stderr)
+    case, key = _case(config, capture, field, prior)
+    out = config.out or Path("edits") / f"{capture.name}-{config.method.name}-{key}"
+    check_disk(out)
+    output = _edit(config, prior, case, out, cache_folder() / "psi")
+    if output.error:
+        raise PreflightError(f"the edit failed: {output.error}; try smaller --scene.lr-density and --scene.lr-color")
+    _keep(config, prior, capture, case, output, scorer, out, key)
+    return COMPLETE
+
+
+def _folder(capture: Path) -> Path:
+    """Where the capture is; a scene of a Toybox set is written into the cache when it is not there.
+
+    Raises:
+        PreflightError: there is no such folder.
+    """
+    if capture.is_dir():
+        return capture
+    from benchmarks.scenes import toybox_scene
+
+    found = toybox_scene(capture)
+    if found is None:
+        raise PreflightError(f"{capture}: there is no such folder, nor such a scene of noe-toybox or in2n-toybox")
+    return found
+
+
+def _bar(title: str, steps: int) -> Any:
+    from contextlib import contextmanager
+
+    from benchmarks.progress import Bar
+
+    @contextmanager
+    def opened() -> Any:
+        with Bar(title, 1, steps) as bar:
+            yield lambda: bar.step({"cases": 1})
+
+    return opened()
+
+
+def _case(config: Any, capture: "SceneCapture", field: "RadianceField", prior: Any) -> "tuple[SceneCase, str]":
+    """The scene to be edited, named by its content, and the edit's key."""
+    import torch
+
+    from benchmarks.launch import weights_of
+    from piva.config import identity_values
+    from piva.keys import edit_key
+    from piva.reconstruction import reconstruction_key
+    from piva.scene_editing import VERSION, SceneCase
+
+    behind = config.background or ((1.0, 1.0, 1.0) if capture.bounded else None)
+    facts = {
+        "version": VERSION, "field": reconstruction_key(capture, config.reconstruction), "source": config.source,
+        "target": config.target, "background": behind, "scene": identity_values(config.scene),
+    }  # fmt: skip
+    key = edit_key(
+        benchmark=facts, method=config.method.name, method_version=config.method.VERSION, settings=config.method,
+        prior=weights_of(prior.fingerprint, config.method), steps=config.steps, seed=config.seed,
+    )  # fmt: skip
+    background = None if behind is None else torch.tensor(behind)
+    cameras = capture.train.cameras
+    return SceneCase(capture.digest, field, cameras, config.source, config.target, background), key
+
+
+def _edit(config: Any, prior: Any, case: "SceneCase", out: Path, psi_store: Path) -> "SceneEditOutput":
+    from piva.scene_editing import edit_scene
+
+    with _bar(config.method.name, config.steps) as step:
+        return edit_scene(
+            prior, config.method, case, config.scene, steps=config.steps, seed=config.seed,
+            on_step=lambda _: step(), psi_store=psi_store, checkpoint=out / CHECKPOINT_FILE,
+        )  # fmt: skip
+
+
+def _keep(
+    config: Any, prior: Any, capture: "SceneCapture", case: "SceneCase", output: "SceneEditOutput", scorer: Any,
+    out: Path, key: str,
+) -> None:  # fmt: skip
+    """Writes the field, the views and what they are worth; prints the scores."""
+    from piva.metrics.views import SceneInput
+    from piva.records import disk
+    from piva.rendering.paths import evaluation_path
+    from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, same_views, write_views
+
+    cameras, closed = evaluation_path(capture, config.eval_views, prior.image_size)
+    views = same_views(case.source, output.scene, cameras, closed, case.background)
+    scored = SceneInput(
+        source=views.original, edited=views.edited, src_prompt=case.src, tgt_prompt=case.tgt, closed=closed
+    )
+    scores = scorer.score(scored)
+    with disk(out):
+        output.scene.save(out / FIELD_FILE)
+    write_views(out, views)
+    _write_record(config, prior, output, scores, out, key)
+    _print_scores(scores.values)
+    print("\n".join(str(out / name) for name in (FIELD_FILE, TURNTABLE_FILE, SHEET_FILE, RECORD_FILE)))
+
+
+def _write_record(config: Any, prior: Any, output: "SceneEditOutput", scores: Any, out: Path, key: str) -> None:
+    from piva.provenance import collect
+    from piva.records import disk, write_atomically
+
+    costs = {name: value for name, value in vars(output).items() if name not in ("scene", "history", "case_id")}
+    record = {
+        "edit_key": key,
+        "method": config.method.name,
+        "config": config.model_dump(mode="json"),
+        "prior": {"name": prior.name, "fingerprint": prior.fingerprint},
+        **costs,
+        "metrics": scores.values,
+        "reasons": scores.reasons,
+        "by_view": scores.by_view,
+        "history": output.history,
+        "provenance": collect(str(prior.device)).model_dump(),
+    }
+    with disk(out):
+        write_atomically(out / RECORD_FILE, json.dumps(record, indent=2).encode() + b"\n")
+
+
+def _print_scores(values: dict[str, float | None]) -> None:
+    from piva.metrics import INFO
+
+    for name in PRINTED:
+        value = values.get(name)
+        if value is not None:
+            facts = INFO[name]
+            print(f"{name:<28}{value * facts.display_scale:8.{facts.digits}f} {facts.unit:<3} {facts.about}")
