@@ -31,8 +31,10 @@ def measure_silhouette(held: "Held") -> dict[str, Any]:
 def measure_controlnet(held: "Held") -> dict[str, Any]:
     """IoU of the silhouettes of 25-step samples with the scene whose depth they were given.
 
-    `iou_unconditioned` is that of samples of the same captions from the same noise that were given no depth. `color`
-    and `shape` are the shares of steered samples in which the judge sees what the caption asks for.
+    `iou_unconditioned` is that of samples of the same captions from the same noise that were given no depth. A caption
+    says much of the silhouette already; `no_caption` is the same for the empty caption, which says nothing of it, and
+    without guidance. `color` and `shape` are the shares of steered samples in which the judge sees what the caption
+    asks for.
     """
     from diffusers import StableDiffusionPipeline
 
@@ -47,19 +49,29 @@ def measure_controlnet(held: "Held") -> dict[str, Any]:
     options, scenes = held.options, held.scenes[: held.options.samples]
     prompts, seeds, truth = [caption(scene) for scene in scenes], range(len(scenes)), held.objects[: len(scenes)]
     pipeline = StableDiffusionPipeline.from_pretrained(held.folder("diffusion")).to(options.device)
-    free = sample(pipeline, prompts, seeds, guidance=options.guidance)
     steered = with_controlnet(pipeline, load_controlnet(options.device, held.folder("controlnet")))
     condition = depth_condition(held.depth[: len(scenes)])
-    led = sample(steered, prompts, seeds, guidance=options.guidance, condition=condition)
     reader = load_silhouette(options.device, held.folder("silhouette"))
-    led_iou, free_iou = (intersection_over_union(reader.predict(images), truth) for images in (led, free))
+
+    def compare(captions: list[str], guidance: float) -> tuple[dict[str, float], torch.Tensor]:
+        free = sample(pipeline, captions, seeds, guidance=guidance)
+        led = sample(steered, captions, seeds, guidance=guidance, condition=condition)
+        led_iou, free_iou = (intersection_over_union(reader.predict(images), truth) for images in (led, free))
+        numbers = {
+            "iou": led_iou.mean().item(),
+            "iou_unconditioned": free_iou.mean().item(),
+            "iou_5_percent": led_iou.quantile(0.05).item(),
+            "iou_unconditioned_5_percent": free_iou.quantile(0.05).item(),
+            "closer_than_unconditioned": (led_iou > free_iou).float().mean().item(),
+        }
+        return numbers, led
+
+    with_caption, led = compare(prompts, options.guidance)
+    without, _ = compare([""] * len(scenes), guidance=1.0)
     shares = sample_shares(load_judge(options.device, held.folder("judge")).predict(led), scenes)
     return {
-        "iou": led_iou.mean().item(),
-        "iou_unconditioned": free_iou.mean().item(),
-        "iou_5_percent": led_iou.quantile(0.05).item(),
-        "iou_unconditioned_5_percent": free_iou.quantile(0.05).item(),
-        "closer_than_unconditioned": (led_iou > free_iou).float().mean().item(),
+        **with_caption,
+        "no_caption": without,
         "color": shares["color"],
         "shape": shares["shape"],
         "guidance": options.guidance,
