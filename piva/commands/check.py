@@ -29,7 +29,7 @@ Estimate the memory an edit takes, by batch size, as Markdown. Without --method 
 
 example: piva check memory --method piva --method.aux.rank 16 --prior.dtype float16 --batch-sizes 4 8
 """
-SHIPPED = ("diffusion", "clip", "perceptual", "judge")
+SHIPPED = ("diffusion", "controlnet", "clip", "perceptual", "judge", "silhouette")
 
 
 class ShapeConfig(Settings):
