@@ -7,7 +7,7 @@ leave the march, and scenes are grouped by signature so that each primitive is e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,21 +58,54 @@ def render(scenes: Sequence[Scene], size: int = 64) -> Rendering:
     Raises:
         ValueError: no scenes, or a size under 8.
     """
+    image = torch.empty(len(scenes), 3, size, size)
+    depth = torch.empty(len(scenes), 1, size, size)
+    masks = torch.zeros(len(OBJECTS), len(scenes), size, size, dtype=torch.bool)
+    with torch.inference_mode():
+        for chunk in _chunks(scenes, size):
+            _render_group([scenes[i] for i in chunk], size, torch.tensor(chunk), image, depth, masks)
+    return Rendering(image, depth, {name: masks[k] for k, name in enumerate(OBJECTS)})
+
+
+def render_objects(scenes: Sequence[Scene], size: int = 64) -> Tensor:
+    """The objects alone, lit as in `render` but with no ground or sky behind them: RGBA [B, 4, size, size] in [0, 1].
+
+    The colour is sRGB, not multiplied by alpha, and black where alpha is 0. Alpha is the share of the pixel that
+    objects fill, anti-aliased as in `render`. The style is always a photo's.
+
+    Raises:
+        ValueError: no scenes, or a size under 8.
+    """
+    rgba = torch.zeros(len(scenes), size * size, 4)
+    with torch.inference_mode():
+        for chunk in _chunks(scenes, size):
+            group = [scenes[i] for i in chunk]
+            rays = camera_rays([scene.placement.camera for scene in group], size)
+            hits, surface = _lit_objects(assemble(group), rays, shading.world_of(group))
+            seen = torch.tensor(chunk)[hits.scene], hits.pixel
+            rgba[seen] = torch.cat([shading.to_srgb(surface), hits.coverage[:, None]], dim=1)
+    return rgba.transpose(1, 2).reshape(len(scenes), 4, size, size)
+
+
+def _chunks(scenes: Sequence[Scene], size: int) -> Iterator[list[int]]:
+    """Indices of scenes of one signature, as many as are drawn at once."""
     if not scenes or size < 8:
         raise ValueError(f"can't render {len(scenes)} scenes at {size} px: give at least one scene and 8 px")
     groups: dict[tuple, list[int]] = defaultdict(list)
     for index, scene in enumerate(scenes):
         groups[signature(scene)].append(index)
-    image = torch.empty(len(scenes), 3, size, size)
-    depth = torch.empty(len(scenes), 1, size, size)
-    masks = torch.zeros(len(OBJECTS), len(scenes), size, size, dtype=torch.bool)
     at_once = max(1, CHUNK_PIXELS // size**2)
-    with torch.inference_mode():
-        for members in groups.values():
-            for start in range(0, len(members), at_once):
-                chunk = members[start : start + at_once]
-                _render_group([scenes[i] for i in chunk], size, torch.tensor(chunk), image, depth, masks)
-    return Rendering(image, depth, {name: masks[k] for k, name in enumerate(OBJECTS)})
+    for members in groups.values():
+        for start in range(0, len(members), at_once):
+            yield members[start : start + at_once]
+
+
+def _lit_objects(parts: PartGroup, rays: Rays, world: shading.World) -> tuple[Hits, Tensor]:
+    """Where rays meet objects, and the light that leaves there towards the camera: linear [M, 3]."""
+    hits = march(parts, rays)
+    normal = _normal(parts, hits)
+    lit = soft_shadow(parts, hits.scene, hits.point + 0.02 * normal, world.sun)
+    return hits, shading.surface(parts, hits, normal, lit, rays, world)
 
 
 def _render_group(scenes: list[Scene], size: int, rows: Tensor, image: Tensor, depth: Tensor, masks: Tensor) -> None:
@@ -83,10 +116,7 @@ def _render_group(scenes: list[Scene], size: int, rows: Tensor, image: Tensor, d
     ground.color *= _ground_light(parts, rays, ground.distance, world)[..., None]
     color = shading.with_haze(ground, rays, world)
 
-    hits = march(parts, rays)
-    normal = _normal(parts, hits)
-    lit = soft_shadow(parts, hits.scene, hits.point + 0.02 * normal, world.sun)
-    surface = shading.surface(parts, hits, normal, lit, rays, world)
+    hits, surface = _lit_objects(parts, rays, world)
     over = hits.coverage[:, None]
     below = color[hits.scene, hits.pixel]
     color[hits.scene, hits.pixel] = surface * over + below * (1 - over)

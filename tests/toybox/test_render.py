@@ -1,8 +1,10 @@
+import math
+
 import pytest
 import torch
 
 from piva.toybox import vocabulary as words
-from piva.toybox.render import FAR, render
+from piva.toybox.render import FAR, render, render_objects
 from piva.toybox.scene import Camera, Companion, Placement, Scene, sample_scene
 from piva.toybox.views import camera_rays, camera_to_world
 
@@ -129,3 +131,31 @@ def test_the_world_looks_as_it_did_when_its_version_was_set(seed):
     halves = render([sample_scene(seed, "dev")]).image[0].unflatten(1, (2, -1))  # [3,2,32,64]
     found = 255 * halves.mean(dim=(2, 3)).T.flatten()
     torch.testing.assert_close(found, torch.tensor(GOLDEN[seed]), atol=0.05, rtol=0)
+
+
+OBJECTS = [RED_CUBE, RED_CUBE.replace(shape="sphere", hat="blue"), RED_CUBE.replace(shiny=True, ground="snow")]
+
+
+def test_objects_alone_are_the_objects_of_the_whole_picture():
+    whole, alone = render(OBJECTS, 64), render_objects(OBJECTS, 64)
+    assert alone.shape == (3, 4, 64, 64)
+    solid = (alone[:, 3] == 1)[:, None].expand(-1, 3, -1, -1)
+    assert solid.float().mean() > 0.02
+    assert torch.equal(alone[:, :3][solid], whole.image[solid])
+    assert torch.equal(alone[:, 3:] >= 0.5, whole.objects)
+    assert alone[:, :3][(alone[:, 3:] == 0).expand(-1, 3, -1, -1)].max() == 0
+
+
+def test_alpha_of_a_sphere_adds_up_to_its_disc():
+    """Alpha falls from 1 to 0 within the pixel outside the silhouette: the disc's radius is half a pixel more."""
+    place = Placement(Camera(0.0, 0.0, 5.0, target_height=0.475))
+    alpha = render_objects([Scene("sphere", "blue", place)], 128)[0, 3]
+    radius, focal = 0.5 * words.SIZES["medium"], 64 / math.tan(math.radians(17))
+    in_pixels = focal * radius / (5.0**2 - radius**2) ** 0.5
+    assert alpha.sum().item() == pytest.approx(math.pi * (in_pixels + 0.5) ** 2, rel=0.01)
+    assert ((alpha > 0.05) & (alpha < 0.95)).sum() > 50
+
+
+def test_no_objects_alone_without_scenes():
+    with pytest.raises(ValueError, match="at least one scene"):
+        render_objects([])
