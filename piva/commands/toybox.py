@@ -12,10 +12,15 @@ from piva.errors import COMPLETE, ConfigError
 from piva.registry import unknown
 
 ACTIONS = {
-    "write": "PIE-Toybox, in PIE-Bench's own format",
+    "write": "PIE-Toybox, in PIE-Bench's own format; noe-toybox or in2n-toybox first: scenes and their edits",
     "train": "vae, diffusion, controlnet, clip, perceptual, judge or silhouette; continues where it stopped",
     "measure": "the quality of the shipped models on held-out scenes",
     "samples": "pictures of prompts by the shipped diffusion model",
+}
+
+SCENE_SETS = {
+    "noe-toybox": "single objects seen from all around, in NeRF-synthetic's format, with edits and true edits",
+    "in2n-toybox": "objects on a ground under a sky, in nerfstudio's format, with edits and true edits",
 }
 
 
@@ -33,6 +38,25 @@ class WriteConfig(Settings):
 
     size: int = identity(64, ge=16, le=1024)
     """Side of the images in pixels."""
+
+
+class WriteScenesConfig(Settings):
+    """What `piva toybox write noe-toybox` and `in2n-toybox` do."""
+
+    folder: Annotated[Path, tyro.conf.Positional] = runtime()
+    """Folder to write to; what a stopped command left there is completed."""
+
+    split: Literal["dev", "test"] = identity("test")
+    """Disjoint sets of scenes: dev for choosing settings, test for reporting."""
+
+    size: int = identity(64, ge=16, le=1024)
+    """Side of the images in pixels."""
+
+    train_views: int = identity(60, ge=2, le=999)
+    """Pictures of a scene to reconstruct it from."""
+
+    test_views: int = identity(12, ge=1, le=999)
+    """Pictures of a scene that are held out."""
 
 
 class SamplesConfig(Settings):
@@ -76,6 +100,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _write(arguments: Sequence[str]) -> None:
+    if arguments and arguments[0] in SCENE_SETS:
+        return _write_scenes(arguments[0], arguments[1:])
     config = parse(WriteConfig, "toybox write", arguments, f"Write {ACTIONS['write']}.")
     from piva.records import disk
     from piva.toybox.pie_toybox import write
@@ -86,6 +112,16 @@ def _write(arguments: Sequence[str]) -> None:
         config.folder.mkdir(parents=True, exist_ok=True)
         write(config.folder, config.split, n=config.n, size=config.size)
     print(f"{config.n} {config.split} cases in {config.folder}")
+
+
+def _write_scenes(name: str, arguments: Sequence[str]) -> None:
+    config = parse(WriteScenesConfig, f"toybox write {name}", arguments, f"Write {SCENE_SETS[name]}.")
+    from piva.records import disk
+    from piva.toybox.scene_sets import write
+
+    with disk(config.folder):
+        write(config.folder, name, config.split, config.size, config.train_views, config.test_views)
+    print(f"{config.split} scenes and their true edits in {config.folder}")
 
 
 def _samples(arguments: Sequence[str]) -> None:

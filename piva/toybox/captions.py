@@ -54,9 +54,9 @@ def caption(scene: Scene, seed: int | None = None) -> str:
         return rng is not None and rng.random() < chance
 
     subject = " ".join([*_adjectives(scene, say, rng, happens(OMIT_COLOR)), say(scene.shape)])
-    phrase = f"{_article(subject)} {subject}"
+    phrase = f"{article(subject)} {subject}"
     if scene.hat != words.NONE:
-        phrase += f" {say('hat')} {_article(scene.hat)} {scene.hat} hat"
+        phrase += f" {say('hat')} {article(scene.hat)} {scene.hat} hat"
     if scene.companion:
         phrase += f" {say('beside')} a {say('small')} {scene.companion.color} {say(scene.companion.shape)}"
     if not happens(OMIT_GROUND):
@@ -79,5 +79,6 @@ def _adjectives(scene: Scene, say: Callable[[str], str], rng: random.Random | No
     return first + middle + color
 
 
-def _article(phrase: str) -> str:
+def article(phrase: str) -> str:
+    """What comes before it: "a" or "an"."""
     return "an" if phrase[0] in "aeiou" else "a"

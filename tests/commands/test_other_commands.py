@@ -64,3 +64,19 @@ def test_check_data_says_what_is_wrong_with_its_argument(tmp_path, capsys):
     assert capsys.readouterr().err == f"piva: {tmp_path / 'nowhere'}: there is no such folder\n"
     assert main(["check", "data", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"piva: {tmp_path}: there is no mapping_file.json in it\n"
+
+
+def test_toybox_write_makes_scenes_and_completes_them(tmp_path, monkeypatch, capsys):
+    from dataclasses import replace
+
+    from piva.toybox.scene_sets import SETS
+
+    scenes = SETS["noe-toybox"].scenes()[:1]
+    monkeypatch.setitem(SETS, "noe-toybox", replace(SETS["noe-toybox"], scenes=lambda: scenes))
+    flags = ["--split", "dev", "--size", "16", "--train-views", "2", "--test-views", "1"]
+    for _ in range(2):
+        assert main(["toybox", "write", "noe-toybox", str(tmp_path / "noe"), *flags]) == 0
+        assert f"dev scenes and their true edits in {tmp_path / 'noe'}" in capsys.readouterr().out
+    assert (tmp_path / "noe" / "edits.json").is_file()
+    assert main(["toybox", "write", "noe-toybox", str(tmp_path / "noe"), "--size", "32"]) == 2
+    assert "something else" in capsys.readouterr().err
