@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import signal
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
-from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.stored import trained_psi
 from piva.auxiliary.training import AuxiliaryTraining
 from piva.errors import ConfigError
+from piva.modules.fitting import fit
 from piva.modules.image_editing import ImageEditing
 from piva.noise import DrawPlan
 from piva.priors import Adapter, Prior
@@ -106,7 +101,7 @@ def edit_batch(
     if on_step is not None:
         module.on_step = _with_images(on_step, module, prior, image_every)
     if steps:
-        _fit(module, steps, prior.device)
+        fit(module, range(steps), prior.device)
     images = prior.decode(module.representation().detach()).float().cpu()
     seconds = (time.perf_counter() - started) / len(inputs)
     return _outputs(inputs, module, psi_rows, images, seconds, _peak(prior.device))
@@ -191,38 +186,6 @@ def _module(
     engine = ScoreEngine(prior, captions, adapters, training, cache, keys, depth)
     module = ImageEditing(method, LatentImages(z_src), engine, plan, adapters, training)  # type: ignore[arg-type]
     return module, psi_rows
-
-
-def _fit(module: ImageEditing, steps: int, device: torch.device) -> None:
-    """Run the module's steps through a Trainer that prints, writes and guesses nothing."""
-    where: dict[str, Any] = {"accelerator": device.type, "devices": 1}
-    if device.type == "cuda":
-        where["devices"] = [device.index or 0]
-    with _quiet():
-        trainer = L.Trainer(
-            max_epochs=1, barebones=True, inference_mode=False, plugins=[LightningEnvironment()], **where
-        )
-        try:
-            trainer.fit(module, train_dataloaders=range(steps))
-        except SystemExit:  # what Lightning makes of Ctrl-C and SIGTERM, with code 0; and the next Ctrl-C is ignored
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No notes from Lightning about devices, loaders and loggers."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
 
 
 def _with_images(

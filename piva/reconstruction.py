@@ -8,18 +8,15 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
 
+from piva.checkpoint import Checkpoint
 from piva.config import identity_values
 from piva.data.scenes import SceneCapture, Views
 from piva.keys import digest
@@ -36,7 +33,6 @@ VERSION = 1
 FIELD_FILE, RECORD_FILE, CHECKPOINT_FILE = "field.safetensors", "reconstruction.json", "checkpoint.safetensors"
 BOUNDED_HALF_SIDE = 1.5
 """Scene units: NeRF-synthetic objects lie in [-1.5, 1.5]^3."""
-SECONDS_BETWEEN_CHECKPOINTS = 20.0
 
 
 class ReconstructionRecord(BaseModel):
@@ -91,7 +87,7 @@ def reconstruct(
     key = reconstruction_key(capture, settings)
     scene = empty_scene(capture, settings).to(device)
     module = SceneReconstruction(settings, scene, capture.train.to(device), key)
-    checkpoint = _Checkpoint(folder / CHECKPOINT_FILE, key, module)
+    checkpoint = Checkpoint(folder / CHECKPOINT_FILE, key, module, device)
 
     def done(index: int, loss: Tensor) -> None:
         checkpoint.step_done(index + 1)
@@ -103,43 +99,8 @@ def reconstruct(
     scene.refresh_occupancy()
     with disk(folder):
         scene.save(folder / FIELD_FILE)
-        checkpoint.path.unlink(missing_ok=True)
+        checkpoint.remove()
     return scene, checkpoint.seconds
-
-
-class _Checkpoint:
-    """What a killed fit goes on from.
-
-    Attributes:
-        steps: that are done.
-        seconds: that they took.
-    """
-
-    def __init__(self, path: Path, key: str, module: SceneReconstruction):
-        self.path, self.key, self.module = path, key, module
-        self.steps, self.seconds = 0, 0.0
-        self._last = self._written = time.monotonic()
-        if path.is_file():
-            with safe_open(path, framework="pt", device=str(module.views.images.device)) as file:
-                facts = json.loads(file.metadata()["fit"])
-                if facts["key"] == key:
-                    self.steps, self.seconds = facts["steps"], facts["seconds"]
-                    module.restore({name: file.get_tensor(name) for name in file.keys()}, self.steps)  # noqa: SIM118
-
-    def step_done(self, steps: int) -> None:
-        """Count, and write now and then."""
-        now = time.monotonic()
-        self.steps, self.seconds, self._last = steps, self.seconds + now - self._last, now
-        if now - self._written > SECONDS_BETWEEN_CHECKPOINTS:
-            self.write()
-            self._last = self._written = time.monotonic()
-
-    def write(self) -> None:
-        """Write it, whole or not at all."""
-        facts = {"key": self.key, "steps": self.steps, "seconds": self.seconds}
-        tensors = {name: value.detach().cpu().contiguous() for name, value in self.module.snapshot().items()}
-        with disk(self.path.parent):
-            write_atomically(self.path, save(tensors, metadata={"fit": json.dumps(facts)}))
 
 
 def photographs(views: Views, color: Sequence[float] | Tensor) -> Tensor:

@@ -2,7 +2,6 @@ import pytest
 import torch
 from capture_world import ball_capture
 
-import piva.reconstruction as reconstruction
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.reconstruction import held_out, photographs, read_record, reconstruct, reconstruction_key, write_record
 from piva.rendering.fields.settings import FieldSettings
@@ -34,7 +33,7 @@ def test_a_ball_is_reconstructed(tmp_path, alpha, bounded, least):
 
 
 def test_a_killed_fit_goes_on_to_the_same_field(tmp_path, monkeypatch):
-    monkeypatch.setattr(reconstruction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", 0.0)
     whole, _ = reconstruct(ball_capture(), QUICK, tmp_path / "whole")
     steps = []
 
@@ -53,7 +52,7 @@ def test_a_killed_fit_goes_on_to_the_same_field(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(reconstruction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", 0.0)
 
     def killed(index, loss):
         if index == 5:
