@@ -130,7 +130,8 @@ class WandbMirror:
     """One W&B run: group = benchmark, job type = method, id = edit_key.
 
     `live/*` are the scalars of every update, in the order in which batches ran; `case/*` are the scores of each case,
-    and the sizes of its auxiliaries. The edit of a scene also has its turntable, as a video.
+    and the sizes of its auxiliaries. The edit of a scene also has its turntable, as a video, and `course/<case>/*`: how
+    the scores of a few views went while it was edited.
     """
 
     def start(self, record: RunRecord, folder: Path) -> None:
@@ -142,6 +143,9 @@ class WandbMirror:
         self._run.define_metric("live/*", step_metric="update")
         self._run.define_metric("cases")
         self._run.define_metric("case/*", step_metric="cases")
+        if record.scenes is not None:
+            self._run.define_metric("step")
+            self._run.define_metric("course/*", step_metric="step")
         records = read_cases(folder)
         self._update, self._cases = updates_done(record.steps, records.values()), len(records)
         self._panel: list[Any] = []
@@ -154,14 +158,21 @@ class WandbMirror:
         self._cases += 1
         known = {f"case/{name}": value for name, value in _numbers(record).items() if value is not None}
         self._run.log({"cases": self._cases, **known})
-        if record.turntable is not None:
-            video = self._wandb.Video(str(self._folder / record.turntable), format="mp4", caption=record.tgt)
-            self._run.log({f"turntable/{record.case_id}": video})
+        self._show_scene(record)
         if edited is not None and len(self._panel) < PANEL_CASES:
             import torch
 
             pixels = torch.cat([source.cpu(), edited.cpu()], dim=-1).permute(1, 2, 0).numpy()  # [H, 2W, 3]
             self._panel.append(self._wandb.Image(pixels, caption=f"{record.case_id}: {record.src} -> {record.tgt}"))
+
+    def _show_scene(self, record: CaseRecord) -> None:
+        if record.turntable is not None:
+            video = self._wandb.Video(str(self._folder / record.turntable), format="mp4", caption=record.tgt)
+            self._run.log({f"turntable/{record.case_id}": video})
+        course = record.course or {}
+        for k, step in enumerate(course.get("step", [])):
+            scores = {f"course/{record.case_id}/{name}": values[k] for name, values in course.items() if name != "step"}
+            self._run.log({"step": step, **{name: value for name, value in scores.items() if value is not None}})
 
     def finish(self) -> None:
         records = read_cases(self._folder)

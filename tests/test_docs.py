@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import BENCHMARKS
+from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
 from piva.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +31,7 @@ def only_parse(monkeypatch):
     def end(*_):
         raise Parsed
 
-    for where, _ in COMMANDS.values():
+    for where in [*(where for where, _ in COMMANDS.values()), "piva.commands.run_scenes"]:
         module = importlib.import_module(where.partition(":")[0])
         if hasattr(module, "parse"):
             monkeypatch.setattr(module, "parse", lambda *given, real=module.parse: end(real(*given)))
@@ -61,7 +61,7 @@ def test_every_command_of_a_page_is_one(page, only_parse):
     for line in commands(page):
         _, *arguments = shlex.split(line, comments=True)
         if arguments[0] in ("run", "score-folder"):
-            assert arguments[1] in BENCHMARKS, line
+            assert arguments[1] in BENCHMARKS | SCENE_BENCHMARKS, line
         assert ended_with(arguments) is None, line
 
 

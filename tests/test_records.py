@@ -64,6 +64,10 @@ def test_a_damaged_whole_line_is_named(tmp_path):
         {"image": "/etc/passwd"},
         {"image": "images/../../secret.png"},
         {"image": "images/b.png"},
+        {"field": "scenes/b/edited.safetensors"},
+        {"field": "scenes/a/../b/edited.safetensors"},
+        {"field": "scenes/a/edited.safetensors"},  # with an image that is not the scene's sheet
+        {"turntable": "images/a.mp4"},
     ],
 )
 def test_a_record_that_points_out_of_its_folder_is_refused(tmp_path, facts, capsys):
@@ -90,6 +94,19 @@ def test_atomic_write_keeps_the_old_file_when_it_fails(tmp_path, monkeypatch):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_the_files_of_a_scene_are_its_own(tmp_path):
+    files = {
+        "field": "edited.safetensors",
+        "turntable": "turntable.mp4",
+        "by_view": "by_view.json",
+        "image": "views.png",
+    }
+    case = case_record("a", course={"step": [1.0]}, **{name: f"scenes/a/{file}" for name, file in files.items()})
+    with RunFolder(tmp_path) as folder:
+        folder.append(case)
+    assert read_cases(tmp_path) == {"a": case}
 
 
 def test_an_image_is_hashed_and_whole(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import BENCHMARKS
+from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
 from benchmarks.identity_rows import IDENTITY_ROWS
 from piva.cli import COMMANDS
 from piva.errors import ConfigError
@@ -12,7 +12,7 @@ from piva.registry import resolve, unknown
 
 TABLES = {
     "method": METHODS | IDENTITY_ROWS,
-    "benchmark": BENCHMARKS,
+    "benchmark": BENCHMARKS | SCENE_BENCHMARKS,
     "metric": METRICS | SCENE_METRICS,
     "command": {name: where for name, (where, _) in COMMANDS.items()},
 }

@@ -206,6 +206,28 @@ def test_wandb_gets_the_sizes_of_the_auxiliaries_as_records_have_them(tmp_path, 
     assert run.summary == {"mean/lpips": 0.5, "mean/aux_parameters": 2000, "mean/aux_bytes": 24_000, "n": 2}
 
 
+def test_wandb_gets_a_scene_s_turntable_and_course(tmp_path, monkeypatch):
+    import wandb
+
+    from piva.rendering.video import turntable
+
+    run = FakeRun()
+    monkeypatch.setattr(wandb, "init", lambda **arguments: run)
+    film = "scenes/a/turntable.mp4"
+    turntable(tmp_path / film, [torch.zeros(3, 3, 8, 8)])
+    course = {"step": [50.0, 100.0], "lpips": [0.1, 0.2], "psnr": [None, 20.0]}
+    case = case_record("a", field="scenes/a/edited.safetensors", turntable=film, course=course)
+    mirror = tracking.WandbMirror()
+    mirror.start(run_record(scenes={}), tmp_path)
+    mirror.case(case, None, None)
+    assert run.metrics[-2:] == [("step", None), ("course/*", "step")]
+    video = run.logged[1]["turntable/a"]
+    assert isinstance(video, wandb.Video)
+    assert run.logged[2:] == [
+        {"step": 50, "course/a/lpips": 0.1}, {"step": 100, "course/a/lpips": 0.2, "course/a/psnr": 20},
+    ]  # fmt: skip
+
+
 def test_a_server_that_does_not_answer_means_offline(tmp_path, monkeypatch, capsys):
     import wandb
 

@@ -44,12 +44,17 @@ class ScoreConfig(MetricFlags):
 def main(arguments: Sequence[str]) -> int:
     """Exit code: complete, or some cases of the run have no score."""
     config = parse(ScoreConfig, "score", arguments, ABOUT)
+    from benchmarks import SCENE_BENCHMARKS
     from benchmarks.launch import load_scorer
     from piva.commands.run import conclude
     from piva.records import RunFolder, find_run, read_cases, read_run
 
     path = find_run(config.run, config.runs)
     record = read_run(path)
+    if record.benchmark in SCENE_BENCHMARKS:
+        from piva.commands.score_scenes import main as score_scenes
+
+        return score_scenes(config, path)
     benchmark, root = _data(record, config.root)
     cases = benchmark.cases(root, ids=list(read_cases(path)))
     scorer = load_scorer(config.device, config, benchmark.pictures)
