@@ -15,6 +15,7 @@ says that it has no scores yet; so whoever is killed while scoring has nothing t
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ from piva.records import SCENES, CaseRecord, RunFolder, RunRecord, disk, write_a
 from piva.rendering.picture_grid import view_sheet
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase, SceneEditOutput
-from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, write_views
+from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, VIEWS_FOLDER, write_views
 
 FIELD_FILE, BY_VIEW_FILE, HELD_OUT_FILE = "edited.safetensors", "by_view.json", "held_out.png"
 CHECKPOINT_FILE, COURSE_FILE = "checkpoint.safetensors", "course.json"
@@ -82,13 +83,12 @@ def execute(job: SceneJob, plan: Plan[SceneEditCase], on_reconstruction: Callabl
         records = [_begun(job, plan, case) for case in cases]
         try:
             scene = job.workshop.open(folder, on_reconstruction)
-        except (ConfigError, PreflightError) as problem:
-            if not isinstance(problem, DataError):
-                raise
-            _all_fail(job, records, problem)
-            continue
         except Exception as problem:  # whatever is wrong with a scene is the result of its edits, and of no other's
-            _all_fail(job, records, problem)
+            if isinstance(problem, (ConfigError, PreflightError)) and not isinstance(problem, DataError):
+                raise
+            for record in records:
+                note_failure(record, "load", problem)
+                close(job, record)
             continue
         for case, record in zip(cases, records, strict=True):
             _edit_and_score(job, scene, case, record, edited=case.id in plan.edited)
@@ -102,12 +102,6 @@ def _by_scene(cases: Sequence[SceneEditCase]) -> Iterator[tuple[Path, list[Scene
 
 def _begun(job: SceneJob, plan: Plan[SceneEditCase], case: SceneEditCase) -> CaseRecord:
     return begun(job, plan, case, src=case.edit.source, tgt=case.edit.target)
-
-
-def _all_fail(job: SceneJob, records: Sequence[CaseRecord], problem: Exception) -> None:
-    for record in records:
-        note_failure(record, "load", problem)
-        close(job, record)
 
 
 def _edit_and_score(job: SceneJob, scene: Scene, case: SceneEditCase, record: CaseRecord, edited: bool) -> None:
@@ -179,6 +173,7 @@ def _note_scores(job: SceneJob, record: CaseRecord, found: Scored) -> None:
     """Writes the views and the scores by view, and notes where they are."""
     relative = f"{SCENES}/{record.case_id}"
     own = job.folder.path / relative
+    shutil.rmtree(own / VIEWS_FOLDER, ignore_errors=True)  # there may have been more
     write_views(own, found.views)
     by_view = json.dumps(found.scores.by_view, allow_nan=False).encode()
     with disk(own):
