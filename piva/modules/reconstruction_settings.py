@@ -9,7 +9,7 @@ class ReconstructionSettings(Settings):
 
     field: FieldSettings = identity(default_factory=FieldSettings)
 
-    steps: int = identity(2000, ge=1)
+    steps: int = identity(1000, ge=1)
     """Updates of the field."""
 
     rays: int = identity(4096, ge=1)

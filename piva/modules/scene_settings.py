@@ -16,10 +16,10 @@ class SceneEditSettings(Settings):
     """train: the captured cameras, each once a round in shuffled order; their source views are encoded once. orbit:
     random cameras around what the captured ones look at, within their range of heights and distances."""
 
-    lr_density: float = identity(0.05, ge=0)
+    lr_density: float = identity(0.1, ge=0)
     """Learning rate (Adam) of a voxel's raw density."""
 
-    lr_color: float = identity(0.05, ge=0)
+    lr_color: float = identity(0.03, ge=0)
     """Of a voxel's raw colour, and of the sky."""
 
     lr_network: float = identity(2e-3, ge=0)
