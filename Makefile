@@ -7,7 +7,7 @@ CASES ?= 20
 STEPS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tuning comparison estimators frontier speed test check
+.PHONY: help setup bench tuning comparison estimators frontier scenes speed test check
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -79,6 +79,20 @@ frontier: setup ## DDS and Piva, eight settings each, ten test cases of each typ
 	  --figure reports/frontier.png --into reports/frontier.md
 	$(BIN)/piva report --runs runs/frontier --metrics $(TABLE) --into reports/frontier-runs.md \
 	  --baseline "dds guidance=2.0 steps=200"
+
+SCENES = --split test --steps 200 --tracker none --out runs/scenes
+NOE = $(BIN)/piva run noe-toybox $(SCENES) --case purple-cube-appearance white-cylinder-appearance green-cone-addition \
+  snowman-on-sand-addition orange-sphere-translation white-cylinder-translation
+IN2N = $(BIN)/piva run in2n-toybox $(SCENES) --case yellow-cube-appearance white-cone-appearance \
+  orange-cylinder-addition snowman-on-sand-addition white-cone-translation green-sphere-translation
+LORA = --method piva --method.guidance 3 --method.lam 0.4 --method.aux.lr 1e-3
+CONTROL = --method piva --method.guidance 3 --method.lam 0.4 --method.aux.kind controlnet \
+  --method.aux.controlnet toybox --method.aux.lr 1e-4
+
+scenes: setup ## six edits each of Noe-Toybox and IN2N-Toybox in 3D, six ways (two hours)
+	for m in "--method sds --method.guidance 7.5" "--method dds --method.guidance 3" "$(LORA)" \
+	  "$(LORA) --method.aux.camera" "$(CONTROL)" "$(CONTROL) --method.aux.depth blank"; do \
+	  $(NOE) $$m || exit 1; $(IN2N) $$m || exit 1; done
 
 speed: setup ## how fast edits are, on an idle machine (half an hour): reports/speed.md, reports/means.md
 	$(BIN)/python -m benchmarks.speed --cases 2 --steps 30 --batch-sizes 1 4 16 --threads 2 --markdown reports/speed.md
