@@ -11,6 +11,10 @@ from typing import Annotated, Any, Literal
 import tyro
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Color = tuple[Share, Share, Share]
+"""Red, green and blue in [0, 1]."""
+
 _ROLE, _ADDED_LATER = "piva_role", "piva_added_later"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from piva.commands.arguments import parse, take, with_method
-from piva.config import MetricFlags, PriorConfig, Settings, identity, runtime
+from piva.config import Color, MetricFlags, PriorConfig, Settings, identity, runtime
 from piva.errors import COMPLETE, PreflightError
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_settings import SceneEditSettings
@@ -47,8 +47,8 @@ class EditSceneConfig(Settings):
     downscale: int = identity(1, ge=1)
     """Make the captured pictures so many times smaller."""
 
-    background: tuple[float, float, float] | None = identity(None)
-    """Colour behind a scene whose pictures are transparent; white otherwise."""
+    background: Color | None = identity(None)
+    """Colour behind a scene whose pictures are transparent, red, green and blue in [0, 1]; white otherwise."""
 
     scene: SceneEditSettings = identity(default_factory=SceneEditSettings)
 
@@ -78,14 +78,14 @@ def main(arguments: Sequence[str]) -> int:
     name, _ = take("--method", arguments)
     kind, rest = with_method(EditSceneConfig, METHODS, arguments if name else ["--method", "piva", *arguments])
     config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(METHODS)))
-    folder = _folder(config.capture)
     from benchmarks.launch import check_disk, check_method, load_prior
     from benchmarks.pie_bench import cache_folder
+    from benchmarks.scenes import scene_folder
     from piva.data.scenes import read_scene
     from piva.metrics.loading import load_scene
     from piva.stored_fields import reconstructed
 
-    capture = read_scene(folder, config.downscale)
+    capture = read_scene(scene_folder(config.capture), config.downscale)
     prior = load_prior(config.prior)
     check_method(config.method, prior)
     pictures = "toybox" if config.prior.model == "toybox" else "real"
@@ -103,22 +103,6 @@ def main(arguments: Sequence[str]) -> int:
         raise PreflightError(f"the edit failed: {output.error}; try smaller --scene.lr-density and --scene.lr-color")
     _keep(config, prior, capture, case, output, scorer, out, key)
     return COMPLETE
-
-
-def _folder(capture: Path) -> Path:
-    """Where the capture is; a scene of a Toybox set is written into the cache when it is not there.
-
-    Raises:
-        PreflightError: there is no such folder.
-    """
-    if capture.is_dir():
-        return capture
-    from benchmarks.scenes import toybox_scene
-
-    found = toybox_scene(capture)
-    if found is None:
-        raise PreflightError(f"{capture}: there is no such folder, nor such a scene of noe-toybox or in2n-toybox")
-    return found
 
 
 def _bar(title: str, steps: int) -> Any:

@@ -18,11 +18,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from piva.config import Color
 from piva.data.problems import DataError, path_inside, validation_sentences
 from piva.data.scene_files import is_scene
 
@@ -51,9 +52,6 @@ class SceneEdit:
     """Folder of the true edit's renders, like the scene's."""
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
 class _Entry(BaseModel):
     """One entry of the file."""
 
@@ -64,8 +62,8 @@ class _Entry(BaseModel):
     target: str = Field(min_length=1)
     type: EditType
     instruction: str = ""
-    id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
-    background: tuple[Share, Share, Share] | None = None
+    id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")  # a folder's name: no ".."
+    background: Color | None = None
     truth: str | None = None
 
 
@@ -122,7 +120,7 @@ def _edit(root: Path, place: str, number: int, entry: _Entry) -> tuple[SceneEdit
         elif not is_scene(folder):
             problems.append(f"{place}.{what}: {name!r} holds no scene")
     edit = SceneEdit(
-        id=entry.id or f"{re.sub('[^A-Za-z0-9._-]+', '-', entry.scene).strip('.-')}-{number + 1}",
+        id=entry.id or f"{re.sub('[^A-Za-z0-9_-]+', '-', entry.scene).strip('-') or 'scene'}-{number + 1}",
         scene=entry.scene, folder=folders["scene"] or root, source=entry.source, target=entry.target,
         instruction=entry.instruction, type=entry.type, background=entry.background, truth=folders.get("truth"),
     )  # fmt: skip

@@ -13,8 +13,8 @@ from piva.cli import main
 from piva.representations.radiance_field import RadianceField
 
 SMALL = [
-    "--source", "a ball", "--target", "a blue ball", "--steps", "3", "--eval-views", "4", "--reconstruction.steps", "10",
-    "--reconstruction.rays", "128", "--reconstruction.field.resolution", "16",
+    "--source", "a ball", "--target", "a blue ball", "--steps", "3", "--eval-views", "4",
+    "--reconstruction.steps", "10", "--reconstruction.rays", "128", "--reconstruction.field.resolution", "16",
 ]  # fmt: skip
 
 
@@ -70,4 +70,6 @@ def test_what_is_wrong_is_said_before_any_work(captured, tiny_prior, tmp_path, c
     assert "nowhere: there is no such folder, nor such a scene of noe-toybox or in2n-toybox" in capsys.readouterr().err
     assert run(tiny_prior, "--steps", "0") == 2
     assert "--steps 0: must be at least 1" in capsys.readouterr().err
+    assert run(tiny_prior, "--background", "0", "255", "0") == 2
+    assert "--background 255: must be at most 1" in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()

@@ -39,6 +39,14 @@ def test_edits_without_an_id_are_named_by_scene_and_place(root):
     assert [edit.id for edit in read_edits(written(root, [BEAR, BEAR]))] == ["bear-1", "bear-2"]
 
 
+def test_an_id_made_of_a_folder_is_one_that_records_take(root):
+    for name in ("a..b", "ü"):
+        (root / name).mkdir()
+        (root / name / "transforms.json").write_text("{}")
+    entries = [BEAR | {"scene": "a..b"}, BEAR | {"scene": "ü"}]
+    assert [edit.id for edit in read_edits(written(root, entries))] == ["a-b-1", "scene-2"]
+
+
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
@@ -47,6 +55,7 @@ def test_edits_without_an_id_are_named_by_scene_and_place(root):
         (BEAR | {"truth": "truth"}, r"truth: 'truth' holds no scene"),
         (BEAR | {"type": "colour"}, r"edits.json: \[0\]: type: Input should be 'appearance', 'addition' or"),
         (BEAR | {"id": "a/b"}, r"\[0\]: id: "),
+        (BEAR | {"id": "a..b"}, r"\[0\]: id: "),
         (BEAR | {"targte": "x"}, r"\[0\]: targte: "),
         (BEAR | {"background": [2, 0, 0]}, r"\[0\]: background\[0\]: "),
     ],

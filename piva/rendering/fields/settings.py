@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from piva.config import Settings, identity
+from piva.config import Color, Settings, identity
 
 RESOLUTIONS = {"bounded": 96, "unbounded": 128}
 
@@ -28,8 +28,8 @@ class FieldSettings(Settings):
     """What is behind everything: a colour learned for each direction (sky: spherical harmonics), or `background_color`.
     auto: the constant in a bounded scene, a sky in an unbounded one."""
 
-    background_color: tuple[float, float, float] = identity((1.0, 1.0, 1.0))
-    """The constant background."""
+    background_color: Color = identity((1.0, 1.0, 1.0))
+    """The constant background, red, green and blue in [0, 1]."""
 
     levels: int = identity(8, ge=1)
     """hash-grid: number of resolutions, from 16 to `resolution`."""
