@@ -91,7 +91,7 @@ CONTROL = --method piva --method.guidance 3 --method.lam 0.4 --method.aux.kind c
 
 scenes: setup ## six edits each of Noe-Toybox and IN2N-Toybox in 3D, six ways (two hours)
 	for m in "--method sds --method.guidance 7.5" "--method dds --method.guidance 3" "$(LORA)" \
-	  "$(LORA) --method.aux.camera" "$(CONTROL)" "$(CONTROL) --method.aux.depth blank"; do \
+	  "$(LORA) --method.aux.camera True" "$(CONTROL)" "$(CONTROL) --method.aux.depth blank"; do \
 	  $(NOE) $$m || exit 1; $(IN2N) $$m || exit 1; done
 
 speed: setup ## how fast edits are, on an idle machine (half an hour): reports/speed.md, reports/means.md
