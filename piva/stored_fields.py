@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -11,7 +13,10 @@ from torch import Tensor
 from piva.data.scenes import SceneCapture
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.reconstruction import FIELD_FILE, reconstruct, reconstruction_key
+from piva.records import disk
 from piva.representations.radiance_field import RadianceField
+
+LOCK_FILE = "lock"
 
 
 def reconstructed(
@@ -21,8 +26,25 @@ def reconstructed(
     device: torch.device | str = "cpu",
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> tuple[RadianceField, float]:
-    """The capture's field, from store/<key> or fitted now (and put there), and the seconds that this took now."""
+    """The capture's field, from store/<key> or fitted (and put there), and the seconds of the fit: 0 if it was there.
+
+    Of several processes that want the same field at once, one fits it and the others wait for it.
+    """
     folder = store / reconstruction_key(capture, settings)
-    if (folder / FIELD_FILE).is_file():
-        return RadianceField.load(folder / FIELD_FILE, device), 0.0
-    return reconstruct(capture, settings, folder, device, on_step)
+    file = folder / FIELD_FILE
+    if not file.is_file():
+        with _alone(folder):
+            if not file.is_file():
+                return reconstruct(capture, settings, folder, device, on_step)
+    return RadianceField.load(file, device), 0.0
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Waits until no other process is in here for the same folder."""
+    with disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK_FILE).open("ab")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock:
+        yield
