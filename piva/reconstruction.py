@@ -18,6 +18,7 @@ from torch import Tensor
 
 from piva.checkpoint import Checkpoint
 from piva.config import identity_values
+from piva.data.problems import DataError
 from piva.data.scenes import SceneCapture, Views
 from piva.keys import digest
 from piva.metrics.fidelity import psnr, ssim
@@ -33,6 +34,8 @@ VERSION = 1
 FIELD_FILE, RECORD_FILE, CHECKPOINT_FILE = "field.safetensors", "reconstruction.json", "checkpoint.safetensors"
 BOUNDED_HALF_SIDE = 1.5
 """Scene units: NeRF-synthetic objects lie in [-1.5, 1.5]^3."""
+LEAST_SCALE = 1e-3
+"""Ours, in scene units: cameras that look at something nearer do not say where the scene is."""
 
 
 class ReconstructionRecord(BaseModel):
@@ -62,11 +65,17 @@ def reconstruction_key(capture: SceneCapture, settings: ReconstructionSettings) 
 
 
 def empty_scene(capture: SceneCapture, settings: ReconstructionSettings) -> RadianceField:
-    """A field for this capture that shows nothing yet."""
+    """A field for this capture that shows nothing yet.
+
+    Raises:
+        DataError: the cameras stand where they look, as a single one does.
+    """
     if capture.bounded:
         space = Space(torch.zeros(3), BOUNDED_HALF_SIDE, bounded=True)
     else:
         space = unbounded_space(capture.train.cameras)
+        if space.scale < LEAST_SCALE:
+            raise DataError(capture.folder, ["its training cameras all stand in one place, where they look"])
     return RadianceField(settings.field, space)
 
 
@@ -83,6 +92,9 @@ def reconstruct(
 
     Args:
         on_step: called with every step's number and loss [], which lies on the device.
+
+    Raises:
+        DataError: the cameras do not say where the scene is, or the field left the finite numbers.
     """
     key = reconstruction_key(capture, settings)
     scene = empty_scene(capture, settings).to(device)
@@ -96,6 +108,9 @@ def reconstruct(
 
     module.on_step = done
     fit(module, range(checkpoint.steps, settings.steps), torch.device(device))
+    if not all(bool(p.isfinite().all()) for p in scene.parameters()):
+        checkpoint.remove()
+        raise DataError(capture.folder, ["its field left the finite numbers: try smaller learning rates"])
     scene.refresh_occupancy()
     with disk(folder):
         scene.save(folder / FIELD_FILE)

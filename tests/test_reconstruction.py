@@ -1,7 +1,10 @@
+import dataclasses
+
 import pytest
 import torch
 from capture_world import ball_capture
 
+from piva.data.problems import DataError
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.reconstruction import held_out, photographs, read_record, reconstruct, reconstruction_key, write_record
 from piva.rendering.fields.settings import FieldSettings
@@ -64,6 +67,20 @@ def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, monkeypatch):
     other = QUICK.model_copy(update={"seed": 1, "steps": 10})
     reconstruct(ball_capture(), other, tmp_path, on_step=lambda index, loss: steps.append(index))
     assert steps == list(range(10))
+
+
+def test_a_field_that_left_the_finite_numbers_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", 0.0)
+    with pytest.raises(DataError, match="left the finite numbers"):
+        reconstruct(ball_capture(), QUICK.model_copy(update={"lr_density": 1e39, "steps": 3}), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_cameras_in_one_place_are_refused(tmp_path):
+    capture = ball_capture(alpha=False, bounded=False)
+    alone = dataclasses.replace(capture, train=capture.train[[0]])
+    with pytest.raises(DataError, match="stand in one place"):
+        reconstruct(alone, QUICK, tmp_path)
 
 
 def test_the_key_depends_on_photographs_and_settings_alone():
