@@ -39,7 +39,8 @@ class ReconstructConfig(ReconstructionSettings):
     """Folder to write to; reconstructions/<scene>-<key> otherwise."""
 
     lpips: Literal["toybox", "squeeze", "alex", "vgg"] = identity("toybox")
-    """LPIPS net of the held-out score; its numbers are not comparable with another net's. toybox is shipped."""
+    """LPIPS net of the held-out score; its numbers are not comparable with another net's. toybox is shipped. A finished
+    reconstruction is scored again with another one."""
 
     device: str = runtime("cpu")
     """Where it runs: cpu, cuda."""
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(ReconstructConfig, "reconstruct", arguments, ABOUT)
     from piva.allocator import keep_freed_memory
     from piva.data.scenes import read_scene
-    from piva.reconstruction import RECORD_FILE, read_record, reconstruct, reconstruction_key, write_record
+    from piva.reconstruction import FIELD_FILE, RECORD_FILE, read_record, reconstruct, reconstruction_key, write_record
+    from piva.representations.radiance_field import RadianceField
 
     keep_freed_memory()
     settings = ReconstructionSettings(**{name: getattr(config, name) for name in ReconstructionSettings.model_fields})
@@ -59,22 +61,24 @@ def main(arguments: Sequence[str]) -> int:
     key = reconstruction_key(capture, settings)
     folder = config.out or Path("reconstructions") / f"{capture.name}-{key}"
     found = read_record(folder)
-    if found is not None and found.key == key:
+    if found is not None and (found.key, found.lpips_net) == (key, config.lpips):
         print(f"{folder} is finished; other settings, or another --out, make another one")
         _print_scores(found.scores)
         return COMPLETE
-    if found is not None:
+    if found is not None and found.key != key:
         raise ConfigError(f"{folder} holds a reconstruction of other photographs or settings; name another --out")
     print(_about(capture), file=sys.stderr)
-    from benchmarks.progress import Bar
+    if found is not None:  # only the LPIPS net is another one
+        scene, seconds = RadianceField.load(folder / FIELD_FILE, config.device), found.seconds
+    else:
+        from benchmarks.progress import Bar
 
-    with Bar(capture.name, 1, settings.steps) as bar:
-        bar_steps = _Counter(bar)
-        scene, seconds = reconstruct(capture, settings, folder, config.device, bar_steps)
+        with Bar(capture.name, 1, settings.steps) as bar:
+            scene, seconds = reconstruct(capture, settings, folder, config.device, _Counter(bar))
     scores = _score(folder, scene, capture, lpips, config.device)
     record = write_record(folder, capture, settings, seconds, scores, config.lpips)
     _print_scores(record.scores)
-    print(f"{seconds:.0f} s\n{folder / 'field.safetensors'}\n{folder / RECORD_FILE}")
+    print(f"{seconds:.0f} s\n{folder / FIELD_FILE}\n{folder / RECORD_FILE}")
     return COMPLETE
 
 

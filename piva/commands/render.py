@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from pydantic import PositiveInt
 
 from piva.commands.arguments import parse
 from piva.config import Settings, runtime
@@ -43,7 +44,7 @@ class RenderConfig(Settings):
     fov: float = runtime(40.0, gt=0, lt=180)
     """Vertical field of view of an orbit, in degrees; its radius follows, so that the scene fills the picture."""
 
-    size: tuple[int, int] = runtime((256, 256))
+    size: tuple[PositiveInt, PositiveInt] = runtime((256, 256))
     """Height and width in pixels."""
 
     fps: float = runtime(24.0, gt=0)

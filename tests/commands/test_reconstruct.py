@@ -9,6 +9,7 @@ from PIL import Image
 
 import piva.data.scenes as scenes
 from piva.cli import main
+from piva.commands import reconstruct
 from piva.rendering.fields import hash_grid
 from piva.representations.radiance_field import RadianceField
 
@@ -59,6 +60,20 @@ def test_another_setting_in_the_same_folder_is_refused(captured, tmp_path, capsy
     assert main([*arguments, "--seed", "3"]) == 2
 
 
+def test_another_lpips_net_scores_a_finished_reconstruction_again(captured, tmp_path, monkeypatch, capsys):
+    arguments = ["reconstruct", "ball", "--out", str(tmp_path / "out"), *FLAGS]
+    assert main(arguments) == 0
+    record = json.loads((tmp_path / "out/reconstruction.json").read_text())
+    written = (tmp_path / "out/field.safetensors").stat().st_mtime_ns
+    halves = lambda a, b: torch.full((len(a),), 0.5)  # noqa: E731
+    monkeypatch.setattr(reconstruct, "_load_lpips", lambda name, device: halves)
+    assert main([*arguments, "--lpips", "alex"]) == 0
+    again = json.loads((tmp_path / "out/reconstruction.json").read_text())
+    assert (again["scores"]["lpips"], again["lpips_net"]) == (0.5, "alex")
+    assert (again["scores"]["psnr"], again["seconds"]) == (record["scores"]["psnr"], record["seconds"])
+    assert (tmp_path / "out/field.safetensors").stat().st_mtime_ns == written
+
+
 def test_a_scene_without_held_out_views_has_no_scores(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(scenes, "read_scene", lambda folder, downscale: ball_capture(test_views=0))
     assert main(["reconstruct", "ball", "--out", str(tmp_path), *FLAGS]) == 0
@@ -73,6 +88,8 @@ def test_what_cannot_be_is_said(captured, tmp_path, capsys):
     assert "field.safetensors: there is no such file" in capsys.readouterr().err
     assert main(["render", str(tmp_path), "--out", "x.gif"]) == 2
     assert "--out x.gif" in capsys.readouterr().err
+    assert main(["render", str(tmp_path), "--size", "0", "8"]) == 2
+    assert "--size 0: must be above 0" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         main(["reconstruct", "ball", "--field.kind", "mesh"])
 
