@@ -71,13 +71,15 @@ def read_path(file: Path, size: tuple[int, int]) -> Cameras:
     try:
         frames = json.loads(file.read_text())["camera_path"]
         poses = [torch.tensor(frame["camera_to_world"], dtype=torch.float32).view(4, 4)[:3] for frame in frames]
-        focal = [height / 2 / math.tan(math.radians(frame["fov"]) / 2) for frame in frames]
+        fovs = [float(frame["fov"]) for frame in frames]
     except OSError as problem:
         raise PreflightError(f"cannot read {file}: {problem.strerror}") from problem
     except (ValueError, KeyError, TypeError, RuntimeError) as problem:
         raise PreflightError(f"{file} is no camera path of nerfstudio's: {problem!r}") from problem
     if not poses:
         raise PreflightError(f"{file} has no cameras")
-    intrinsics = torch.tensor(focal)[:, None].repeat(1, 2)
+    if not (all(0 < fov < 180 for fov in fovs) and all(bool(pose.isfinite().all()) for pose in poses)):
+        raise PreflightError(f"{file}: a fov is not between 0 and 180 degrees, or a camera_to_world is not finite")
+    intrinsics = torch.tensor([height / 2 / math.tan(math.radians(fov) / 2) for fov in fovs])[:, None].repeat(1, 2)
     center = torch.tensor([[width / 2, height / 2]]).repeat(len(poses), 1)
     return Cameras(torch.stack(poses), intrinsics, center, width, height)

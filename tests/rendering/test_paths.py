@@ -34,7 +34,20 @@ def test_a_camera_path_of_nerfstudio_is_read(tmp_path):
     assert cameras.center[0].tolist() == [100.0, 50.0]
 
 
-@pytest.mark.parametrize("content", ["{}", '{"camera_path": []}', '{"camera_path": [{"fov": 50}]}', "no", None])
+def one_camera(fov, x):
+    """A camera path as JSON."""
+    pose = torch.eye(4)
+    pose[0, 3] = x
+    return json.dumps({"camera_path": [{"camera_to_world": pose.flatten().tolist(), "fov": fov}]})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{}", '{"camera_path": []}', '{"camera_path": [{"fov": 50}]}', "no", None),
+        *(one_camera(0, 0), one_camera(180, 0), one_camera(math.nan, 0), one_camera(50, math.inf)),
+    ],
+)
 def test_what_is_no_camera_path_is_refused(tmp_path, content):
     file = tmp_path / "path.json"
     if content is not None:
