@@ -34,7 +34,7 @@ def check_edited_scenes(root: Path, edits_file: Path) -> list[str]:
         scenes = sorted({edit.folder for edit in edits})
     except DataError as error:
         problems += error.problems
-        scenes = sorted(path.resolve() for path in root.iterdir() if is_scene(path))
+        scenes = sorted(path for path in root.resolve().iterdir() if is_scene(path))
     lines = []
     for folder in scenes:
         line, wrong = _with_true_edits(root.resolve(), folder, [edit for edit in edits if edit.folder == folder])

@@ -62,3 +62,13 @@ def test_a_list_that_cannot_be_read_does_not_hide_broken_scenes(root, capsys):
     said = capsys.readouterr().err
     assert "edits.json cannot be read" in said
     assert "cube: train/r_0.png: not a JPEG, PNG or WebP image" in said
+
+
+def test_a_scene_behind_a_link_is_looked_at_though_the_list_cannot_be_read(root, tmp_path_factory, capsys):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "wolf"
+    write_synthetic(elsewhere)
+    (elsewhere / "train/r_0.png").write_text("no picture")
+    (root / "linked").symlink_to(elsewhere)
+    (root / "edits.json").write_text("{")
+    assert main(["check", "data", str(root)]) == 3
+    assert "linked: train/r_0.png: not a JPEG, PNG or WebP image" in capsys.readouterr().err
