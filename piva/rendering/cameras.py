@@ -40,13 +40,11 @@ class Cameras:
         """The same cameras on `device`."""
         return self._each(lambda of_views: of_views.to(device))
 
-    def resized(self, width: int, height: int) -> Cameras:
-        """The same views as pictures of another size: intrinsics follow, distortion has no pixels in it."""
-        scale = self.focal.new_tensor([width / self.width, height / self.height])
-        return replace(self, focal=self.focal * scale, center=self.center * scale, width=width, height=height)
-
     def cropped(self, width: int, height: int) -> Cameras:
-        """The middle of the same views as pictures of another shape: as much of it as fits, nothing stretched."""
+        """The middle of the same views as pictures of another shape: as much of it as fits, nothing stretched.
+
+        Intrinsics follow; distortion has no pixels in it.
+        """
         scale = max(width / self.width, height / self.height)
         middle = self.focal.new_tensor([self.width / 2, self.height / 2])
         center = (self.center - middle) * scale + self.focal.new_tensor([width / 2, height / 2])

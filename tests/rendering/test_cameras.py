@@ -62,7 +62,7 @@ def test_look_at_takes_another_up() -> None:
 
 def test_a_resized_picture_shows_the_same() -> None:
     cameras = _one()
-    double = cameras.resized(8, 4)
+    double = cameras.cropped(8, 4)
     before = rays_at(cameras, torch.tensor([0]), torch.tensor([[1.0, 0.25]]))
     after = rays_at(double, torch.tensor([0]), torch.tensor([[2.0, 0.5]]))
     assert torch.allclose(before.directions, after.directions)

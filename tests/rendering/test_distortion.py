@@ -71,5 +71,5 @@ def test_distortion_follows_its_camera():
     views, pixels = torch.tensor([1]), torch.tensor([[7.5, 0.5]])
     found = rays_at(cameras, views, pixels).directions
     assert torch.equal(found[0], all_rays(cameras).directions[1, 7])
-    doubled = cameras.resized(16, 12)
+    doubled = cameras.cropped(16, 12)
     torch.testing.assert_close(rays_at(doubled, views, 2 * pixels).directions, found)
