@@ -42,6 +42,17 @@ class Occupancy(nn.Module):
             margin: room for what is there to grow into.
         """
         size = len(densities)
-        occupied = (densities * (2 / size) >= threshold)[None, None].float()
-        grown = F.max_pool3d(occupied, 2 * margin + 1, stride=1, padding=margin) if margin else occupied
+        grown = (densities * (2 / size) >= threshold)[None, None].float()
+        for axis in range(3) if margin else ():  # one after another: (2 margin + 1) x 3 cells are compared, not cubed
+            window, padding = [1, 1, 1], [0, 0, 0]
+            window[axis], padding[axis] = 2 * margin + 1, margin
+            grown = F.max_pool3d(grown, window, stride=1, padding=padding)
         self.cells = grown[0, 0] > 0
+
+    def box(self) -> Tensor:
+        """Lower and upper corner of the smallest box that holds all occupied cells, [2,3] field coordinates."""
+        size, corners = len(self.cells), []
+        for others in ((1, 2), (0, 2), (0, 1)):
+            layers = self.cells.any(dim=others[1]).any(dim=others[0]).int()  # [Q] along this axis
+            corners.append(torch.stack([layers.argmax(), size - layers.flip(0).argmax()]))
+        return torch.stack(corners, dim=1) * (2 / size) - 1

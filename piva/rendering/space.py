@@ -26,6 +26,8 @@ NEAR = 0.3
 """Of scale: nothing nearer to a camera is seen."""
 FAR = 100.0
 """Of scale: where rays of an unbounded scene end."""
+MARGIN = 1e-4
+"""Around a box, in field coordinates: against rounding."""
 
 
 def contract(y: Tensor) -> Tensor:
@@ -48,11 +50,14 @@ def distance_of(s: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """N rays cut into S steps each."""
+    """N rays cut into steps, of which K rays have S each that are worth a look."""
 
-    edges: Tensor  # [N,S+1,3] where steps meet, in field coordinates
-    distance: Tensor  # [N,S+1] the same along the ray, scene units
-    inside: Tensor  # [N,S] bool: the step's middle is on the ray's way through the scene
+    ray: Tensor  # [K] which of the N rays
+    first: Tensor  # [K] number of the first of the S steps on its ray
+    edges: Tensor  # [K,S+1,3] where steps meet, in field coordinates
+    distance: Tensor  # [K,S+1] the same along the ray, scene units
+    inside: Tensor  # [K,S] bool: the step's middle is on the ray's way through the scene
+    count: int  # steps of the ray that has most, those not worth a look too
     far: Tensor  # [N] distance at which the ray leaves the scene
 
 
@@ -84,30 +89,44 @@ class Space(nn.Module):
         """Longest way of a ray through the scene, in s: the cube's diagonal, or from -2 to 2."""
         return 2 * 3**0.5 if self.bounded else 4.0
 
-    def steps(self, rays: Rays, samples: int) -> Steps:
-        """The rays [N] in steps as long as the field's cube divided by `samples`."""
+    def steps(self, rays: Rays, samples: int, box: Tensor | None = None) -> Steps:
+        """The rays [N] in steps as long as the field's cube divided by `samples`.
+
+        Args:
+            box: [2,3] lower and upper corner, field coordinates: in a bounded scene no step outside is worth a look.
+                The others are where they would be without it.
+        """
         length = (2.0 if self.bounded else 4.0) / samples  # in s
         offset = (rays.origins - self.center) / self.scale  # [N,3] camera, in y
         if self.bounded:
-            start, stop = _through_cube(offset, rays.directions)
+            start, stop = _through_box(offset, rays.directions, offset.new_tensor([[-1.0] * 3, [1.0] * 3]))
             middle = torch.zeros_like(start)
         else:
             middle = -(offset * rays.directions).sum(-1)  # [N] tau = 0: the point nearest to the center
             start = contracted_distance(NEAR - middle)
             stop = torch.full_like(start, float(contracted_distance(torch.tensor(FAR))))
-        count = int(torch.ceil((stop - start).amax().clamp_min(length) / length))
-        s = start[:, None] + length * torch.arange(count + 1, device=start.device)  # [N,S+1]
-        tau = (s if self.bounded else distance_of(s.clamp_max(2 - 1e-4))) + middle[:, None]
-        edges = offset[:, None] + tau[..., None] * rays.directions[:, None]  # [N,S+1,3]
-        inside = s[:, :-1] + length / 2 < stop[:, None]
         far = self.scale * (stop if self.bounded else stop.new_full(stop.shape, FAR))
-        return Steps(edges if self.bounded else contract(edges) / 2, tau * self.scale, inside, far)
+        enter, leave = start, stop
+        if self.bounded and box is not None:
+            enter, leave = _through_box(offset, rays.directions, box + box.new_tensor([[-MARGIN], [MARGIN]]))
+        first = ((enter - start) / length).floor().clamp_min(0)  # [N]
+        meets = leave > enter
+        most = torch.where(meets, (leave - start) / length - first, 1).amax().clamp_min(1)
+        count, total = torch.stack([most, ((stop - start) / length).amax().clamp_min(1)]).ceil().int().tolist()
+        ray = torch.arange(len(start), device=start.device) if box is None else meets.nonzero()[:, 0]
+        places = first[ray, None] + torch.arange(count + 1, device=start.device)
+        s = start[ray, None] + length * places  # [K,S+1]
+        tau = (s if self.bounded else distance_of(s.clamp_max(2 - 1e-4))) + middle[ray, None]
+        edges = offset[ray, None] + tau[..., None] * rays.directions[ray, None]  # [K,S+1,3]
+        inside = s[:, :-1] + length / 2 < stop[ray, None]
+        edges = edges if self.bounded else contract(edges) / 2
+        return Steps(ray, first[ray], edges, tau * self.scale, inside, total, far)
 
 
-def _through_cube(origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-    """Where rays [N] enter and leave |y| <= 1, as distances [N]; equal where they miss it."""
+def _through_box(origin: Tensor, direction: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
+    """Where rays [N] enter and leave a box of corners [2,3], as distances [N]; equal where they miss it."""
     inverse = 1 / torch.where(direction.abs() < 1e-9, 1e-9, direction)
-    one, other = (-1 - origin) * inverse, (1 - origin) * inverse
+    one, other = (box[0] - origin) * inverse, (box[1] - origin) * inverse
     near = torch.minimum(one, other).amax(-1).clamp_min(NEAR)
     far = torch.maximum(one, other).amin(-1)
     return near, torch.maximum(near, far)

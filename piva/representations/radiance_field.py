@@ -120,10 +120,12 @@ class RadianceField(nn.Module):
         """
         samples = self._samples(rays, jitter)
         packed = samples.packed
-        w, _ = volume.weights(self.field.density(samples.points), samples.delta, packed)
+        trains = torch.is_grad_enabled() and any(p.requires_grad for p in self.field.parameters())
+        density = self.field.density(samples.points) if trains else samples.density
+        w, _ = volume.weights(density, samples.delta, packed)
         opacity = volume.gathered(w, packed)
         behind = self.background(rays.directions) if background is None else background.expand(packed.rays, 3)
-        color = self._colors(samples.points, rays.directions[packed.ray], w.detach() > MIN_WEIGHT, w.requires_grad)
+        color = self._colors(samples.points, rays.directions[packed.ray], w.detach() > MIN_WEIGHT, trains)
         return RayRender(
             color=volume.gathered(w[:, None] * color, packed) + (1 - opacity)[:, None] * behind,
             depth=volume.expected_depth(w, samples.depth, opacity, samples.far * rays.cosines, packed),
@@ -137,8 +139,11 @@ class RadianceField(nn.Module):
         What is not seen still needs its colour where density trains: it says whether there should be more of it.
         """
         places = seen.nonzero()[:, 0]
-        with torch.no_grad():
-            color = self.field.color(points, directions) if trains else torch.zeros_like(points)
+        color = torch.zeros_like(points)
+        if trains:
+            others = (~seen).nonzero()[:, 0]
+            with torch.no_grad():
+                color[others] = self.field.color(points[others], directions[others])
         return color.index_copy(0, places, self.field.color(points[places], directions[places]))
 
     @property
@@ -150,23 +155,25 @@ class RadianceField(nn.Module):
     @torch.no_grad()
     def _samples(self, rays: Rays, jitter: Tensor | None) -> _Samples:
         """The samples of rays [N] in occupied cells, up to where the ray has stopped."""
-        steps = self.space.steps(rays, self._samples_per_side)
+        steps = self.space.steps(rays, self._samples_per_side, self.occupancy.box() if self.space.bounded else None)
         share = torch.full_like(steps.far, 0.5) if jitter is None else jitter  # [N]
-        points = torch.lerp(steps.edges[:, :-1], steps.edges[:, 1:], share[:, None, None])
+        points = torch.lerp(steps.edges[:, :-1], steps.edges[:, 1:], share[steps.ray, None, None])
         kept = (steps.inside & self.occupancy(points)).view(-1).nonzero()[:, 0]  # [M]
         count = steps.inside.shape[1]
-        ray, place = kept // count, kept % count
-        edge = kept + ray  # a ray has one edge more than it has steps
+        row, place = kept // count, kept % count
+        ray, place = steps.ray[row], place + steps.first[row]
+        edge = kept + row  # a ray has one edge more than it has steps
         edges = steps.edges.view(-1, 3)
         points, delta = points.view(-1, 3)[kept], (edges[edge + 1] - edges[edge]).norm(dim=-1)
-        packed = volume.Packed(ray, len(steps.far))
-        reached = volume.weights(self.field.density(points), delta, packed)[1] > MIN_TRANSMITTANCE
+        packed, density = volume.Packed(ray, len(steps.far)), self.field.density(points)
+        reached = (volume.weights(density, delta, packed)[1] > MIN_TRANSMITTANCE).nonzero()[:, 0]
         ray, place, edge = ray[reached], place[reached], edge[reached]
         distance = steps.distance.view(-1)
         along = torch.lerp(distance[edge], distance[edge + 1], share[ray])
         return _Samples(
             packed=volume.Packed(ray, packed.rays), points=points[reached], delta=delta[reached],
-            depth=along * rays.cosines[ray], steps=(place + 0.5) / count, step_length=1 / count, far=steps.far,
+            density=density[reached], depth=along * rays.cosines[ray], steps=(place + 0.5) / steps.count,
+            step_length=1 / steps.count, far=steps.far,
         )  # fmt: skip
 
     def refresh_occupancy(self, threshold: float = 0.01, margin: int = 1) -> None:
@@ -219,6 +226,7 @@ class _Samples:
     packed: volume.Packed
     points: Tensor  # [M,3] field coordinates
     delta: Tensor  # [M] length of their steps, in field coordinates
+    density: Tensor  # [M] without gradient
     depth: Tensor  # [M] along the optical axis, scene units
     steps: Tensor  # [M] middle of the step, in [0,1]
     step_length: float

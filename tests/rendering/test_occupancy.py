@@ -20,3 +20,18 @@ def test_an_update_keeps_dense_cells_and_their_neighbours():
     assert occupancy(inside).tolist() == [True, True]
     occupancy.update(densities, threshold=0.13, margin=1)
     assert occupancy.share == 0.0
+
+
+def test_room_around_is_a_cube_and_the_box_holds_what_is_occupied():
+    occupancy, generator = Occupancy(9), torch.Generator().manual_seed(0)
+    densities = (torch.rand(9, 9, 9, generator=generator) > 0.995).float() * 100
+    densities[:, :, :3] = 0
+    occupancy.update(densities, threshold=0.1, margin=2)
+    there = densities.nonzero()
+    cells = torch.stack(torch.meshgrid(*[torch.arange(9)] * 3, indexing="ij"), -1)
+    wanted = ((cells[..., None, :] - there).abs().amax(-1) <= 2).any(-1)
+    assert 0 < wanted.sum() < wanted.numel()
+    assert torch.equal(occupancy.cells, wanted)
+    low, high = wanted.nonzero().amin(0), wanted.nonzero().amax(0) + 1
+    torch.testing.assert_close(occupancy.box(), torch.stack([low, high]) * 2 / 9 - 1)
+    assert (high - low).amin() < 9

@@ -62,3 +62,24 @@ def test_the_space_of_an_orbit_is_where_it_looks_and_as_large_as_what_it_sees():
     space = unbounded_space(cameras)
     torch.testing.assert_close(space.center, target, atol=5e-3, rtol=0)
     assert float(space.scale) == pytest.approx(2.0, rel=5e-3)  # tan 45 x 2
+
+
+def test_a_box_leaves_out_steps_and_rays_and_moves_none():
+    space = Space(torch.zeros(3), scale=2.0, bounded=True)
+    directions = [[-1.0, 0.0, 0.0], [-1.0, 0.1, 0.05], [-1.0, 0.0, 0.0]]
+    three = rays([[6.0, 0.3, 0.1], [6.0, 0.2, 0.0], [6.0, 1.7, 0.0]], directions)
+    box = torch.tensor([[-0.5, -0.6, -0.6], [0.2, 0.6, 0.6]])
+    everything, some = space.steps(three, 32), space.steps(three, 32, box)
+    assert some.ray.tolist() == [0, 1]  # the third passes beside it
+    assert some.inside.shape[1] < 0.5 * everything.inside.shape[1]
+    assert (some.count, everything.first.tolist()) == (everything.count, [0, 0, 0])
+    assert torch.equal(some.far, everything.far)
+    for row in range(2):
+        start = int(some.first[row])
+        same = slice(start, start + some.edges.shape[1])
+        assert torch.equal(some.edges[row], everything.edges[row, same])
+        assert torch.equal(some.distance[row], everything.distance[row, same])
+        left_out = everything.edges[row].clone()
+        left_out[same] = 9.0  # whatever is not among them
+        assert not ((left_out > box[0]) & (left_out < box[1])).all(-1).any()
+    assert len(space.steps(three, 32, torch.tensor([[0.9, -1.0, -1.0], [1.0, -0.9, -0.9]])).ray) == 0

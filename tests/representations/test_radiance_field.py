@@ -182,3 +182,38 @@ def test_new_matter_can_grow_where_there_is_none():
     (seen.image - torch.tensor([0.5, 1.0, 0.5]).view(3, 1, 1)).square().sum().backward()
     assert (scene.field.raw_density.grad < 0).sum() > 1000  # descent adds density
     assert (scene.field.raw_density.grad > 0).sum() == 0
+
+
+def test_a_gradient_costs_no_evaluation_twice(monkeypatch):
+    """Without gradient the density is asked for once; with one, each place is asked for its colour once."""
+    scene, view = ball(), cameras()
+    with torch.no_grad():
+        scene.field.raw_density.clamp_(max=2.0)  # soft, so that much is reached and little of it seen
+    scene.refresh_occupancy(margin=3)
+    asked = []
+    density, color = scene.field.density, scene.field.color
+    monkeypatch.setattr(scene.field, "density", lambda points: asked.append(len(points)) or density(points))
+    monkeypatch.setattr(scene.field, "color", lambda points, to: asked.append(len(points)) or color(points, to))
+    with_gradient = scene.render(view).image
+    candidates, reached, unseen, seen = asked
+    assert candidates > reached == unseen + seen
+    assert min(unseen, seen) > 0
+    asked.clear()
+    with torch.no_grad():
+        without = scene.render(view).image
+    assert asked == [candidates, seen]
+    torch.testing.assert_close(without, with_gradient, atol=1e-3, rtol=0)  # what nobody sees is black without one
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_the_occupied_box_changes_no_pixel(away, monkeypatch):
+    scene, view = ball(), cameras()
+    scene.refresh_occupancy()
+    if away:
+        view = replace(view, c2w=view.c2w * torch.tensor([-1.0, 1.0, -1.0, 1.0]))  # turned round: no ray meets it
+    seen = scene.render(view)
+    monkeypatch.setattr(scene.occupancy, "box", lambda: torch.tensor([[-1.0] * 3, [1.0] * 3]))
+    everywhere = scene.render(view)
+    assert (seen.opacity.amax() == 0) == away
+    for name in ("image", "depth", "opacity"):
+        assert torch.equal(getattr(seen, name), getattr(everywhere, name))

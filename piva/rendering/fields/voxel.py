@@ -48,7 +48,7 @@ class VoxelField(nn.Module):
         raw = trilinear(self.raw_color, points, self.resolution)  # [N, 3 * coefficients]
         if self.settings.sh_degree:
             basis = harmonics(directions, self.settings.sh_degree)  # [N, coefficients]
-            raw = (raw.view(len(raw), 3, -1) * basis[:, None]).sum(-1)
+            raw = (raw.view(len(raw), 3, basis.shape[1]) * basis[:, None]).sum(-1)
         return raw.sigmoid()
 
     @torch.no_grad()
