@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,16 +105,14 @@ def edit_scene(
     check_range(method.t_min, method.t_max, len(prior.abar))
     _reset_peak(prior.device)
     module, psi_rows = _module(prior, method, case, settings, steps, seed, cache, psi_store)
-    lines: dict[str, list[float]] = {}
+    history = _History()
     key = digest(_identity(prior, method, case, settings, steps, seed))
-    kept = Checkpoint(checkpoint, key, module, prior.device, lambda: _facts(lines, module.engine, psi_rows))
+    kept = Checkpoint(checkpoint, key, module, prior.device, lambda: _facts(history, module.engine, psi_rows))
     if kept.facts_found:
-        psi_rows = _take_facts(kept.facts_found, lines, module.engine)
+        psi_rows = _take_facts(kept.facts_found, history, module.engine)
 
     def done(line: dict[str, Any]) -> None:
-        for name, values in line.items():
-            if name != "step":
-                lines.setdefault(name, []).append(_mean(values))
+        history.add(line)
         if on_step is not None:
             on_step(line)
         if on_scene is not None:
@@ -125,7 +123,7 @@ def edit_scene(
     fit(module, range(kept.steps, steps), prior.device)
     module.scene.refresh_occupancy()
     kept.remove()
-    return _output(case.case_id, module, lines, psi_rows, kept.seconds)
+    return _output(case.case_id, module, history.read(), psi_rows, kept.seconds)
 
 
 def _module(
@@ -203,15 +201,15 @@ def _identity(
     }  # fmt: skip
 
 
-def _facts(lines: dict[str, list[float]], engine: ScoreEngine, psi_rows: int) -> dict[str, Any]:
+def _facts(history: _History, engine: ScoreEngine, psi_rows: int) -> dict[str, Any]:
     """What the output tells of the steps that are done."""
     counts = {name: getattr(engine, name) for name in ("rows_forward", "rows_backward", "rows_cached")}
-    return {"lines": lines, "psi_rows": psi_rows, **counts}
+    return {"lines": history.read(), "psi_rows": psi_rows, **counts}
 
 
-def _take_facts(facts: dict[str, Any], lines: dict[str, list[float]], engine: ScoreEngine) -> int:
+def _take_facts(facts: dict[str, Any], history: _History, engine: ScoreEngine) -> int:
     """Takes what the launches before this one counted; the rows of psi."""
-    lines.update(facts["lines"])
+    history.known = facts["lines"]
     for name in ("rows_forward", "rows_backward", "rows_cached"):
         setattr(engine, name, facts[name])
     return int(facts["psi_rows"])
@@ -234,8 +232,31 @@ def _output(
     )  # fmt: skip
 
 
-def _mean(values: Any) -> float:
-    return float(values.mean()) if isinstance(values, Tensor) else sum(values) / len(values)
+class _History:
+    """One number a step under each name, the mean over its views; on the device until read, so that no step waits.
+
+    Attributes:
+        known: what was read so far.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, list[float]] = {}
+        self._new: dict[str, list[Any]] = {}
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """One step's numbers, as `on_step` gives them."""
+        for name, values in line.items():
+            if name != "step":
+                mean = values.mean() if isinstance(values, Tensor) else sum(values) / len(values)
+                self._new.setdefault(name, []).append(mean)
+
+    def read(self) -> dict[str, list[float]]:
+        """All numbers."""
+        for name, values in self._new.items():
+            numbers = torch.stack(values).tolist() if isinstance(values[0], Tensor) else values
+            self.known.setdefault(name, []).extend(numbers)
+        self._new = {}
+        return self.known
 
 
 def _reset_peak(device: torch.device) -> None:
