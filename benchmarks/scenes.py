@@ -18,7 +18,7 @@ from benchmarks.plan import Contents
 from piva.data.edits import SceneEdit, find_edits, read_edits
 from piva.data.problems import DataError
 from piva.data.scene_files import list_scene
-from piva.errors import ConfigError
+from piva.errors import ConfigError, PreflightError
 from piva.keys import digest, file_hash
 from piva.registry import unknown
 
@@ -190,6 +190,18 @@ def toybox_scene(capture: Path) -> Path | None:
     name, scene = capture.parent.as_posix(), capture.name
     splits = [known.split for known in SETS[name].scenes() if known.id == scene] if name in SETS else []
     return toybox_folder(name, splits[0]) / scene if splits else None
+
+
+def scene_folder(capture: Path) -> Path:
+    """Where a capture is; a scene of a Toybox set is written into the cache when it is not there.
+
+    Raises:
+        PreflightError: there is no such folder.
+    """
+    found = capture if capture.is_dir() else toybox_scene(capture)
+    if found is None:
+        raise PreflightError(f"{capture}: there is no such folder, nor such a scene of noe-toybox or in2n-toybox")
+    return found
 
 
 def _facts(root: Path) -> dict[str, Any]:

@@ -13,30 +13,13 @@ examples:
 
 import sys
 
-import tyro
-
 from benchmarks.means.options import Options
-from piva.errors import BAD_CONFIGURATION, COMPLETE, PREFLIGHT_FAILED, ConfigError, PreflightError
+from benchmarks.measurement import run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measures, prints, writes; returns the exit code."""
-    options = tyro.cli(Options, prog="python -m benchmarks.means", args=arguments, description=__doc__)
-    try:
-        from benchmarks.means.measure import measure
-        from benchmarks.means.tables import markdown, print_table, write_json
-        from benchmarks.speed.tables import write_markdown
-
-        report = measure(options)
-    except (ConfigError, PreflightError) as problem:
-        print(f"benchmarks.means: {problem}", file=sys.stderr)
-        return BAD_CONFIGURATION if isinstance(problem, ConfigError) else PREFLIGHT_FAILED
-    print_table(report)
-    if options.markdown:
-        write_markdown(options.markdown, markdown(report))
-    if options.json:
-        write_json(options.json, report)
-    return COMPLETE
+    """See `benchmarks.measurement.run`."""
+    return run("benchmarks.means", Options, __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
@@ -13,7 +12,6 @@ import torch
 from benchmarks.means.mean import MEMORY, NOTHING, Bench, Mean
 from benchmarks.speed.contenders import Rows, contenders
 from benchmarks.speed.floor import Calls
-from benchmarks.speed.world import World
 from piva.auxiliary.lora import StackedLoRA
 from piva.data.pie_bench import load_image
 from piva.priors.stable_diffusion import StableDiffusionPrior
@@ -22,16 +20,6 @@ from piva.scores import RowCache
 PIVA = contenders(("piva",), 1)[0]
 N_ROWS = (2, 8, 32)
 N_ADAPTERS = (1, 8, 32)
-
-
-def seconds_a_call(world: World, call: Callable[[], object], n: int) -> float:
-    """Mean of `n` calls, after one that is not measured."""
-    call()
-    gc.collect()
-    started = world.now()
-    for _ in range(n):
-        call()
-    return (world.now() - started) / n
 
 
 def inference_mode(bench: Bench) -> list[Mean]:
@@ -45,11 +33,11 @@ def inference_mode(bench: Bench) -> list[Mean]:
     def mean(n: int) -> Mean:
         @cache
         def calls() -> Calls:
-            return Calls(world, PIVA, Rows(prior=n), 1)
+            return Calls.of_cases(world, PIVA, Rows(prior=n), 1)
 
         def seconds(mode: Any, steps: int) -> float:
             with mode:
-                return seconds_a_call(world, calls().step, steps)
+                return world.seconds_a_call(calls().step, steps)
 
         def pair(steps: int) -> tuple[float, float]:
             return seconds(nullcontext(), steps), seconds(torch.inference_mode(), steps)
@@ -70,12 +58,12 @@ def stacked_lora(bench: Bench) -> list[Mean]:
     def mean(n: int) -> Mean:
         @cache
         def ways() -> tuple[Calls, Callable[[], None]]:
-            ours = Calls(world, PIVA, Rows(trained=1), n)
+            ours = Calls.of_cases(world, PIVA, Rows(trained=1), n)
             return ours, mixed_batch(world.prior, ours)
 
         def pair(steps: int) -> tuple[float, float]:
             ours, theirs = ways()
-            return seconds_a_call(world, theirs, steps), seconds_a_call(world, ours.step, steps)
+            return world.seconds_a_call(theirs, steps), world.seconds_a_call(ours.step, steps)
 
         setting = "none: always (not peft's adapter_names)"
         return Mean(f"stacked LoRA, {n} cases", setting, NOTHING, pair, per=f"call of {n} rows, and backward")
@@ -128,8 +116,8 @@ def encodings(bench: Bench) -> list[Mean]:
             world.forget()
             world.prior.embed(texts)
 
-        without = seconds_a_call(world, new, steps) / size
-        return without, seconds_a_call(world, lambda: world.prior.embed(texts), steps) / size
+        without = world.seconds_a_call(new, steps) / size
+        return without, world.seconds_a_call(lambda: world.prior.embed(texts), steps) / size
 
     def images(steps: int) -> tuple[float, float]:
         prior, known = world.prior, RowCache()
@@ -140,8 +128,8 @@ def encodings(bench: Bench) -> list[Mean]:
         def look_up() -> object:
             return torch.stack([found[0] for i in range(size) if (found := known.get(i))])
 
-        without = seconds_a_call(world, lambda: prior.encode(batch), steps) / size
-        return without, seconds_a_call(world, look_up, steps) / size
+        without = world.seconds_a_call(lambda: prior.encode(batch), steps) / size
+        return without, world.seconds_a_call(look_up, steps) / size
 
     return [
         Mean("prompts known", "none: always, within a process", NOTHING, prompts, per="prompts of a case"),
@@ -158,7 +146,7 @@ def compiled(bench: Bench) -> list[Mean]:
 
         @cache
         def calls(is_compiled: bool) -> Calls:
-            return Calls(worlds[is_compiled], PIVA, rows, size)
+            return Calls.of_cases(worlds[is_compiled], PIVA, rows, size)
 
         def once() -> float:
             from torch._inductor import config
@@ -172,7 +160,7 @@ def compiled(bench: Bench) -> list[Mean]:
 
         def pair(steps: int) -> tuple[float, float]:
             without, with_it = (
-                seconds_a_call(worlds[is_compiled], calls(is_compiled).step, steps) for is_compiled in (False, True)
+                worlds[is_compiled].seconds_a_call(calls(is_compiled).step, steps) for is_compiled in (False, True)
             )
             return without, with_it
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.means import calls, edits
 from benchmarks.means.mean import Bench, Line, Mean, line
 from benchmarks.means.options import Name, Options
-from piva.provenance import collect
+from benchmarks.measurement import facts_of, origin, say
 
 MAKERS: dict[Name, Callable[[Bench], list[Mean]]] = {
     "batch": edits.batch,
@@ -46,10 +45,7 @@ def measure(options: Options) -> Report:
     """
     bench = Bench(options)
     lines = [_line(mean, options) for name in chosen(options) for mean in MAKERS[name](bench)]
-    made = collect(str(bench.world().device)).model_dump(mode="json")
-    made["command"] = "python -m benchmarks.means " + made["command"].partition(" ")[2]
-    facts = {name: value for name, value in asdict(options).items() if name not in ("json", "markdown")}
-    return Report(facts | {"prior": options.prior.model_dump(mode="json")}, made, lines)
+    return Report(facts_of(options), origin("benchmarks.means", bench.world().device), lines)
 
 
 def chosen(options: Options) -> list[Name]:
@@ -63,6 +59,6 @@ def _line(mean: Mean, options: Options) -> Line:
     mean.pair(2)  # the first of a shape prepares its kernels
     pairs = []
     for repeat in range(options.repeats):
-        print(f"{mean.name}: {repeat + 1} of {options.repeats}", file=sys.stderr, flush=True)
+        say(f"{mean.name}: {repeat + 1} of {options.repeats}")
         pairs.append(mean.pair(options.steps))
     return line(mean, pairs, once)

@@ -1,36 +1,19 @@
-"""The report as a table: on a terminal, in Markdown; and all of its numbers as JSON."""
+"""The report as a table."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from pathlib import Path
 from statistics import median
 
 from benchmarks.means.mean import Line
 from benchmarks.means.measure import Report
-from benchmarks.speed.tables import Grid, made_by, markdown_of, print_grids
+from benchmarks.measurement import Grid, made_by
 
 _HEAD = ["mean", "setting", "ms per", "without", "with", "x as fast", "once, s", "pays after", "changes"]
 
 
-def print_table(report: Report) -> None:
-    """Prints to the terminal."""
-    print_grids([_grid(report)], _notes(report))
-
-
-def markdown(report: Report) -> str:
-    """The same table, and the command that made it."""
-    return markdown_of([_grid(report)], _notes(report))
-
-
-def write_json(path: Path, report: Report) -> None:
-    """Options, provenance, the seconds of every repeat."""
-    path.write_text(json.dumps(asdict(report), indent=1, default=str) + "\n")
-
-
-def _grid(report: Report) -> Grid:
-    return Grid("means of speed, each by itself", _HEAD, [_row(line) for line in report.lines])
+def grids(report: Report) -> list[Grid]:
+    """The one table."""
+    return [Grid("means of speed, each by itself", _HEAD, [_row(line) for line in report.lines])]
 
 
 def _row(line: Line) -> list[str]:
@@ -45,7 +28,8 @@ def _milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:.0f}" if seconds >= 0.1 else f"{1000 * seconds:.3g}"
 
 
-def _notes(report: Report) -> str:
+def notes(report: Report) -> str:
+    """What is to be said of it."""
     options = report.options
     lines = [
         f"{options['steps']} steps, or calls; batches of {options['batch_size']} where nothing else is said; "

@@ -19,29 +19,13 @@ examples:
 
 import sys
 
-import tyro
-
+from benchmarks.measurement import run
 from benchmarks.speed.options import Options
-from piva.errors import BAD_CONFIGURATION, COMPLETE, PREFLIGHT_FAILED, ConfigError, PreflightError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measures, prints, writes; returns the exit code."""
-    options = tyro.cli(Options, prog="python -m benchmarks.speed", args=arguments, description=__doc__)
-    try:
-        from benchmarks.speed.measure import measure
-        from benchmarks.speed.tables import markdown, print_tables, write_json, write_markdown
-
-        report = measure(options)
-    except (ConfigError, PreflightError) as problem:
-        print(f"benchmarks.speed: {problem}", file=sys.stderr)
-        return BAD_CONFIGURATION if isinstance(problem, ConfigError) else PREFLIGHT_FAILED
-    print_tables(report)
-    if options.markdown:
-        write_markdown(options.markdown, markdown(report))
-    if options.json:
-        write_json(options.json, report)
-    return COMPLETE
+    """See `benchmarks.measurement.run`."""
+    return run("benchmarks.speed", Options, __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gc
+from collections.abc import Callable
 from itertools import cycle, islice
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from benchmarks.speed.contenders import Contender, Rows
 from benchmarks.speed.world import World
 from piva import noise
-from piva.priors import Segment
+from piva.priors import Adapter, Prior, Segment
 
 
 def floor_seconds(world: World, contender: Contender, rows: Rows, size: int, steps: int) -> float:
@@ -20,31 +21,44 @@ def floor_seconds(world: World, contender: Contender, rows: Rows, size: int, ste
     The adapters are those of the contender; they are the only parameters that a gradient is kept for. Everything the
     calls need is ready before the clock starts.
     """
-    calls = Calls(world, contender, rows, size)
-    calls.step()  # the first call of a shape prepares its kernels
-    gc.collect()
-    started = world.now()
-    for _ in range(steps):
-        calls.step()
-    return (world.now() - started) / steps / size
+    return world.seconds_a_call(Calls.of_cases(world, contender, rows, size).step, steps) / size
 
 
 class Calls:
-    """The two calls of a step, with their inputs: the rows of `size` cases through the contender's adapters."""
+    """The two calls of a step, with their inputs.
 
-    def __init__(self, world: World, contender: Contender, rows: Rows, size: int):
-        self.prior, self.rows = world.prior, rows
-        cases = list(islice(cycle(world.cases), size))
-        prompts = [prompt for case in cases for prompt in (case.tgt, "", case.src)]
-        names = [case.id for case in cases]
+    Args:
+        rows: of each of the cases, or of each view of a scene.
+        size: cases, or views.
+        prompts: that the rows take in turn.
+        adapter: makes one, given its number; for psi and phi.
+        depth: [size,1,H,W] for adapters that read it.
+    """
+
+    def __init__(
+        self,
+        prior: Prior,
+        rows: Rows,
+        size: int,
+        prompts: list[str],
+        adapter: Callable[[int], Adapter],
+        depth: Tensor | None = None,
+    ):
+        self.prior, self.rows = prior, rows
         self.frozen = self._inputs((rows.prior + rows.psi) * size, prompts)
         self.trained = self._inputs(rows.trained * size, prompts)
-        adapted = rows.psi + rows.trained
-        settings = contender.first.aux if adapted else None
-        adapters = [world.prior.adapter(settings, k, names) for k in range(adapted)]  # type: ignore[arg-type]
-        self.psi = [Segment(adapter, rows.prior * size) for adapter in adapters[: rows.psi]]
-        self.segments = [Segment(adapter, k * size) for k, adapter in enumerate(adapters[rows.psi :])]
+        adapters = [adapter(k) for k in range(rows.psi + rows.trained)]
+        self.psi = [Segment(psi, rows.prior * size, depth) for psi in adapters[: rows.psi]]
+        self.segments = [Segment(one, k * size, depth) for k, one in enumerate(adapters[rows.psi :])]
         self.parameters = [p for segment in self.segments for p in segment.adapter.parameters()]
+
+    @classmethod
+    def of_cases(cls, world: World, contender: Contender, rows: Rows, size: int) -> Calls:
+        """Those of `size` cases, each through adapters of its own."""
+        cases = list(islice(cycle(world.cases), size))
+        prompts = [prompt for case in cases for prompt in (case.tgt, "", case.src)]
+        names, prior = [case.id for case in cases], cast(Prior, world.prior)
+        return cls(prior, rows, size, prompts, lambda k: prior.adapter(contender.first.aux, k, names))
 
     def _inputs(self, n: int, prompts: list[str]) -> tuple[Tensor, Tensor, Tensor] | None:
         """x [n,C,h,w], t [n] and embeddings [n,L,D] of a call; None for no rows."""

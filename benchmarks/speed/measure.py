@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from benchmarks.measurement import origin, say
 from benchmarks.speed.contenders import (
     ANY,
     CAREFUL,
@@ -21,12 +21,11 @@ from benchmarks.speed.contenders import (
     contenders,
 )
 from benchmarks.speed.floor import floor_seconds
-from benchmarks.speed.memory import Peak, peak_in_new_process
+from benchmarks.speed.memory import Peak, in_new_process, peak
 from benchmarks.speed.options import Options
 from benchmarks.speed.report import Measured, Report, best_size, build
 from benchmarks.speed.visits import Visit, literal_visit, our_visits
 from benchmarks.speed.world import World
-from piva.provenance import collect
 
 _FLOOR_STEPS = 10  # of the two calls, in every repeat
 
@@ -49,9 +48,7 @@ def measure(options: Options) -> Report:
     splits = _splits(world, chosen, seconds)
     peaks = _peaks(options, chosen, seconds) if options.memory else {}
     measured = Measured(dict(seconds), visits, splits, peaks)
-    made = collect(str(world.device)).model_dump(mode="json")
-    made["command"] = "python -m benchmarks.speed " + made["command"].partition(" ")[2]
-    return build(options, chosen, measured, made)
+    return build(options, chosen, measured, origin("benchmarks.speed", world.device))
 
 
 def _round(world: World, chosen: Sequence[Contender], steps: int, title: str) -> Iterator[tuple[Key, Visit]]:
@@ -61,10 +58,10 @@ def _round(world: World, chosen: Sequence[Contender], steps: int, title: str) ->
         if contender.method not in methods:
             methods.add(contender.method)
             for variant in (LITERAL, CAREFUL):
-                _say(f"{title}: {contender.method}, {variant}")
+                say(f"{title}: {contender.method}, {variant}")
                 yield Key(contender.method, variant, ANY, 1), literal_visit(world, contender, steps, variant == CAREFUL)
         for size in world.options.sizes:
-            _say(f"{title}: {contender.name}, batch {size}")
+            say(f"{title}: {contender.name}, batch {size}")
             for name, visit in our_visits(world, contender, steps, size).items():
                 yield Key(contender.name, OURS, name, size), visit
             yield from _floors(world, contender, steps, size)
@@ -84,7 +81,7 @@ def _splits(world: World, chosen: Sequence[Contender], seconds: dict[Key, list[f
     for contender in chosen:
         sizes = {1} | {best_size(seconds, contender.name, OURS, visit) for visit in (COLD, WARM)}
         for size in sorted(sizes):
-            _say(f"where the time goes: {contender.name}, batch {size}")
+            say(f"where the time goes: {contender.name}, batch {size}")
             for name, visit in our_visits(world, contender, world.options.steps, size, split=True).items():
                 splits[Key(contender.name, OURS, name, size)] = visit.split or {}
     return splits
@@ -99,10 +96,6 @@ def _peaks(options: Options, chosen: Sequence[Contender], seconds: dict[Key, lis
             jobs.append((Key(contender.name, OURS, ANY, size), OURS, size))
         for key, variant, size in jobs:
             if key not in peaks:
-                _say(f"memory: {contender.name}, {variant}, batch {size}")
-                peaks[key] = peak_in_new_process(options, contender.name, variant, size)
+                say(f"memory: {contender.name}, {variant}, batch {size}")
+                peaks[key] = in_new_process(peak, options, contender.name, variant, size)
     return peaks
-
-
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)

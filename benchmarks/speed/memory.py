@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -27,10 +28,10 @@ class Peak:
     loaded: int  # before the edit: packages and weights
 
 
-def peak_in_new_process(options: Options, contender: str, variant: str, size: int) -> Peak:
-    """`peak`, undisturbed by what this process has done."""
+def in_new_process(peak: Callable[..., Peak], *args: object) -> Peak:
+    """`peak` of the arguments, undisturbed by what this process has done."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        return executor.submit(peak, options, contender, variant, size).result()
+        return executor.submit(peak, *args).result()
 
 
 def peak(options: Options, contender: str, variant: str, size: int) -> Peak:
@@ -38,15 +39,15 @@ def peak(options: Options, contender: str, variant: str, size: int) -> Peak:
     world = World(options)
     (chosen,) = (c for c in contenders(options.methods, STEPS) if c.name == contender)
     prior = world.prior if variant == OURS else world.literal_prior
-    loaded = _peak_bytes(prior.device)
+    loaded = peak_bytes(prior.device)
     if variant == OURS:
         our_visits(world, chosen, STEPS, size)
     else:
         literal_visit(world, chosen, STEPS, careful=variant == CAREFUL)
-    return Peak(max(_peak_bytes(prior.device), loaded), loaded)  # the kernel is off by a few pages, either way
+    return Peak(max(peak_bytes(prior.device), loaded), loaded)  # the kernel is off by a few pages, either way
 
 
-def _peak_bytes(device: torch.device) -> int:
+def peak_bytes(device: torch.device) -> int:
     """The largest so far: VmHWM on Linux, where a new process inherits the ru_maxrss of the one that started it."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)

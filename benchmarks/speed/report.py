@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from benchmarks.measurement import facts_of
 from benchmarks.speed.contenders import (
     ANY,
     CAREFUL,
@@ -82,9 +83,7 @@ def build(options: Options, chosen: Sequence[Contender], measured: Measured, pro
     """The report of what was measured."""
     lines = [line for contender in chosen for line in _Lines(options, contender, measured).all()]
     steps = [_step_line(options, measured, key, shares) for key, shares in measured.splits.items()]
-    facts = {name: value for name, value in asdict(options).items() if name not in ("json", "markdown")}
-    facts["prior"] = options.prior.model_dump(mode="json")
-    return Report(facts, provenance, lines, steps)
+    return Report(facts_of(options), provenance, lines, steps)
 
 
 def best_size(seconds: Mapping[Key, Sequence[float]], contender: str, variant: str, visit: str) -> int:
@@ -146,7 +145,7 @@ class _Lines:
         return Line(
             self.contender.name, key.variant, key.visit, key.size, is_best, *rows,
             seconds=median(seconds), fastest=min(seconds), slowest=max(seconds),
-            times_literal=_ratio(self.literal, seconds), over_floor=_ratio(seconds, self.floors[floor]), peak=peak,
+            times_literal=ratio(self.literal, seconds), over_floor=ratio(seconds, self.floors[floor]), peak=peak,
         )  # fmt: skip
 
 
@@ -158,11 +157,11 @@ def _step_line(options: Options, measured: Measured, key: Key, split: Mapping[st
     best = best_size(measured.seconds, key.contender, FLOOR, key.visit)
     floors = {size: measured.seconds[Key(key.contender, FLOOR, key.visit, size)] for size in (best, key.size)}
     return StepLine(
-        key.contender, key.visit, key.size, median(seconds), _ratio(seconds, floors[best]),
-        _ratio(seconds, floors[key.size]), shares,
+        key.contender, key.visit, key.size, median(seconds), ratio(seconds, floors[best]),
+        ratio(seconds, floors[key.size]), shares,
     )  # fmt: skip
 
 
-def _ratio(a: Sequence[float], b: Sequence[float]) -> float:
+def ratio(a: Sequence[float], b: Sequence[float]) -> float:
     """Median of the repeats' own ratios."""
     return median(x / y for x, y in zip(a, b, strict=True))

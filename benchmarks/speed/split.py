@@ -7,7 +7,7 @@ switch waits for the device, so that a split visit takes longer than one that is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
@@ -41,17 +41,23 @@ SECTIONS = {
 
 
 class Split:
-    """A stopwatch with sections; as a context manager it runs from entry to exit, in RECORDS unless told otherwise."""
+    """A stopwatch with sections; as a context manager it runs from entry to exit.
 
-    def __init__(self, now: Callable[[], float]):
-        self.now = now
-        self.seconds = dict.fromkeys(SECTIONS, 0.0)
+    Args:
+        now: the time, in seconds.
+        sections: their names.
+        outside: the one that has what no other claims.
+    """
+
+    def __init__(self, now: Callable[[], float], sections: Iterable[str] = SECTIONS, outside: str = RECORDS):
+        self.now, self.outside = now, outside
+        self.seconds = dict.fromkeys(sections, 0.0)
         self.total = 0.0
         self._open: list[str] = []
 
     def __enter__(self) -> Split:
         self._started = self._last = self.now()
-        self._open = [RECORDS]
+        self._open = [self.outside]
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -63,6 +69,12 @@ class Split:
         if self._open:
             self._turn()
             self._open.append(self._open[-1] if self._open[-1] in (PSI, AUXILIARY) else name)
+
+    def go_on_in(self, name: str) -> None:
+        """The rest of this section goes to `name`."""
+        if self._open:
+            self._turn()
+            self._open[-1] = name
 
     def leave(self) -> None:
         """Time goes to the section around this one again."""
@@ -107,6 +119,13 @@ def splitting(split: Split, prior: Any, method: Any) -> Iterator[None]:
         (DrawPlan, "normal", "draws"),
         (type(method), "direction", "scores"),
     ]
+    with reporting(split, parts):
+        yield
+
+
+@contextmanager
+def reporting(split: Split, parts: Sequence[tuple[Any, str, str]]) -> Iterator[None]:
+    """The functions (owner, attribute, section) report to `split` inside this context, and so do all optimisers."""
     with ExitStack() as stack:
         for owner, attribute, name in parts:
             function = getattr(owner, attribute)

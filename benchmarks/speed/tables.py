@@ -1,82 +1,15 @@
-"""The report as tables: on a terminal, in Markdown; and all of its numbers as JSON."""
+"""The report as tables."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, NamedTuple
-
-from rich.console import Console
-from rich.table import Column, Table
-
+from benchmarks.measurement import Grid, made_by
 from benchmarks.speed.contenders import OURS
 from benchmarks.speed.report import Line, Report, StepLine
 from benchmarks.speed.split import ONCE, SECTIONS
-from reports.documents import BEGIN, write_between_markers
-from reports.markdown import table
 
 
-class Grid(NamedTuple):
-    """A table of strings."""
-
-    title: str
-    head: list[str]
-    rows: list[list[str]]
-
-
-def print_tables(report: Report) -> None:
-    """Prints to the terminal, or wide enough for every column where there is none."""
-    print_grids(_grids(report), _notes(report))
-
-
-def markdown(report: Report) -> str:
-    """The same tables, and the command that made them."""
-    return markdown_of(_grids(report), _notes(report))
-
-
-def write_json(path: Path, report: Report) -> None:
-    """Options, provenance, every line at every batch size."""
-    path.write_text(json.dumps(asdict(report), indent=1, default=str) + "\n")
-
-
-def print_grids(grids: Sequence[Grid], notes: str) -> None:
-    """Tables on a terminal, or on whatever stands in for one, and what is to be said of them."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=190)
-    for grid in grids:
-        shown = Table(Column(grid.head[0], no_wrap=True), *grid.head[1:], title=grid.title)
-        for row in grid.rows:
-            shown.add_row(*row)
-        console.print(shown)
-    console.print(notes)
-
-
-def markdown_of(grids: Sequence[Grid], notes: str) -> str:
-    """The same in Markdown."""
-    parts = ["\n".join([f"**{grid.title}**", "", *table(grid.head, grid.rows)]) for grid in grids]
-    return "\n\n".join([*parts, notes]) + "\n"
-
-
-def write_markdown(path: Path, text: str) -> None:
-    """Write a file, or what stands between the results markers of one that has them."""
-    if path.is_file() and BEGIN in path.read_text():
-        write_between_markers(path, text)
-    else:
-        path.write_text(text)
-
-
-def made_by(made: Mapping[str, Any]) -> str:
-    """The line of a provenance that goes below a table."""
-    return (
-        f"{made['device']}, {made['cpu']}, {made['threads']} threads, torch {made['packages']['torch']}, "
-        f"commit {made['git_commit']}{' with changes' if made['git_dirty'] else ''}: {made['command']}"
-    )
-
-
-def _grids(report: Report) -> list[Grid]:
+def grids(report: Report) -> list[Grid]:
+    """Seconds per edit; by batch size; where the time goes."""
     shown = [line for line in report.lines if line.variant != OURS or line.size == 1 or line.is_best]
     head = ["", "visit", "batch", "rows/step", "+ backward", "psi rows", "s/edit", "x literal", "/ floor", "peak MB"]
     edits = Grid("seconds per edit", head, [_edit_row(line) for line in shown])
@@ -112,7 +45,8 @@ def _step_row(line: StepLine) -> list[str]:
     return [line.contender, line.visit, str(line.size), f"{1000 * line.step_seconds:.2f}", *ratios, *shares]
 
 
-def _notes(report: Report) -> str:
+def notes(report: Report) -> str:
+    """What is to be said of them."""
     options = report.options
     lines = [
         f"{options['steps']} steps, medians of {options['repeats']} repeats; costs are per case.",

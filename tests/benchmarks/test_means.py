@@ -13,7 +13,8 @@ from benchmarks.means.__main__ import main
 from benchmarks.means.mean import Bench, Mean, line
 from benchmarks.means.measure import MAKERS, Report, chosen
 from benchmarks.means.options import Options
-from benchmarks.means.tables import markdown
+from benchmarks.means.tables import grids, notes
+from benchmarks.measurement import markdown_of
 from benchmarks.speed.contenders import Rows
 from benchmarks.speed.floor import Calls
 from benchmarks.speed.visits import visiting
@@ -73,7 +74,8 @@ def test_the_table_has_a_row_for_each_mean():
         line(mean("compile", per="step"), [(0.004, 0.002)], once=10.0),
         line(mean("compile, small"), [(0.00001234, 0.01)], once=10.0),
     ]
-    text = markdown(Report({"steps": 30, "batch_size": 8, "repeats": 1}, MADE, lines))
+    report = Report({"steps": 30, "batch_size": 8, "repeats": 1}, MADE, lines)
+    text = markdown_of(grids(report), notes(report))
     assert "| stored psi | --method.aux.psi stored | edit | 2000 | 1000 | 2.00 |  |  | estimator |" in text
     assert "| compile | --method.aux.psi stored | step | 4 | 2 | 2.00 | 10.0 | 5000 | estimator |" in text
     assert "| compile, small | --method.aux.psi stored | edit | 0.0123 | 10 | 0.00 | 10.0 | never | estimator |" in text
@@ -141,7 +143,7 @@ def test_freed_memory_is_kept_or_not(options, monkeypatch):
 def test_peft_s_mixed_batch_is_the_same_call(options):
     """Outputs and the gradients of every adapter."""
     prior = Bench(options).world().prior
-    ours = Calls(Bench(options).world(), calls.PIVA, Rows(trained=1), 3)
+    ours = Calls.of_cases(Bench(options).world(), calls.PIVA, Rows(trained=1), 3)
     stack = prior.adapter(calls.PIVA.first.aux, 0, ["a", "b", "c"])
     generator = torch.Generator().manual_seed(0)
     for b in stack.b:

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
+from benchmarks.measurement import markdown_of
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.contenders import ANY, CAREFUL, COLD, FLOOR, LITERAL, OURS, PSI_TRAINING, WARM, Key, contenders
 from benchmarks.speed.memory import Peak
 from benchmarks.speed.options import Options
 from benchmarks.speed.report import Measured, build
 from benchmarks.speed.split import SECTIONS
-from benchmarks.speed.tables import markdown
+from benchmarks.speed.tables import grids, notes
 from benchmarks.speed.visits import Visit
 
 NAME = "piva, stored psi"
@@ -76,7 +77,7 @@ def test_a_step_leaves_out_what_is_done_once(report):
 
 
 def test_tables_show_batch_1_and_the_best_and_json_all(report):
-    text = markdown(report)
+    text = markdown_of(grids(report), notes(report))
     assert "| piva, stored psi: ours (best) | cold | 4 | 5 | 1 | 20 | 4.000 | 3.00 |" in text
     assert "| 300 (100) |" in text
     assert "| piva, stored psi | warm | 4.000 | 5.000 |" in text
