@@ -78,14 +78,14 @@ def main(arguments: Sequence[str]) -> int:
     name, _ = take("--method", arguments)
     kind, rest = with_method(EditSceneConfig, METHODS, arguments if name else ["--method", "piva", *arguments])
     config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(METHODS)))
-    folder = _folder(config.capture)
     from benchmarks.launch import check_disk, check_method, load_prior
     from benchmarks.pie_bench import cache_folder
+    from benchmarks.scenes import scene_folder
     from piva.data.scenes import read_scene
     from piva.metrics.loading import load_scene
     from piva.stored_fields import reconstructed
 
-    capture = read_scene(folder, config.downscale)
+    capture = read_scene(scene_folder(config.capture), config.downscale)
     prior = load_prior(config.prior)
     check_method(config.method, prior)
     pictures = "toybox" if config.prior.model == "toybox" else "real"
@@ -103,22 +103,6 @@ def main(arguments: Sequence[str]) -> int:
         raise PreflightError(f"the edit failed: {output.error}; try smaller --scene.lr-density and --scene.lr-color")
     _keep(config, prior, capture, case, output, scorer, out, key)
     return COMPLETE
-
-
-def _folder(capture: Path) -> Path:
-    """Where the capture is; a scene of a Toybox set is written into the cache when it is not there.
-
-    Raises:
-        PreflightError: there is no such folder.
-    """
-    if capture.is_dir():
-        return capture
-    from benchmarks.scenes import toybox_scene
-
-    found = toybox_scene(capture)
-    if found is None:
-        raise PreflightError(f"{capture}: there is no such folder, nor such a scene of noe-toybox or in2n-toybox")
-    return found
 
 
 def _bar(title: str, steps: int) -> Any:
