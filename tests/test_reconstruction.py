@@ -30,6 +30,9 @@ def test_a_ball_is_reconstructed(tmp_path, alpha, bounded, least):
     assert scores["psnr"].mean() > least
     assert seen.opacity[:, 0, 8, 8].min() > 0.9
     torch.testing.assert_close(scores["lpips"], squares(seen.image, photos))
+    torch.testing.assert_close(scores["psnr"], -10 * scores["lpips"].log10())
+    background = torch.ones(3) if alpha else None
+    torch.testing.assert_close(seen.depth, scene.render(capture.test.cameras, background).depth)
     assert not (tmp_path / "checkpoint.safetensors").exists()
     loaded = RadianceField.load(tmp_path / "field.safetensors")
     assert torch.equal(loaded.render(capture.test.cameras).image, scene.render(capture.test.cameras).image)
