@@ -31,6 +31,6 @@ def ball_capture(alpha: bool = True, bounded: bool = True, test_views: int = 2, 
 
     return SceneCapture(
         name="ball", folder=Path("ball"), train=views(torch.arange(12) * 30.0),
-        test=views(torch.arange(test_views) * 90.0 + 15.0), bounded=bounded, points=None, point_colours=None,
+        test=views(torch.arange(test_views) * 90.0 + 15.0), bounded=bounded, points=None, point_colors=None,
         orient=torch.eye(4), skipped=0, downscale=1, digest="ball",
     )  # fmt: skip

@@ -63,7 +63,7 @@ class SceneCapture:
     bounded: bool
     """The scene ends within [-1.5, 1.5]^3; otherwise its training cameras stand within [-1, 1]^3, and it goes on."""
     points: Tensor | None  # [N,3] sparse point cloud, in scene units
-    point_colours: Tensor | None  # [N,3] in [0,1]
+    point_colors: Tensor | None  # [N,3] in [0,1]
     orient: Tensor  # [4,4] the file's world -> ours
     skipped: int
     """Frames that are listed, but have no file."""
@@ -102,7 +102,7 @@ def read_scene(folder: Path, downscale: int = 1) -> SceneCapture:
         test=_views(listing.test, pictures[count:], orient),
         bounded=listing.orientation is None,
         points=points,
-        point_colours=colours,
+        point_colors=colours,
         orient=orient.float(),
         skipped=listing.skipped,
         downscale=downscale,

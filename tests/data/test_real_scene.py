@@ -16,13 +16,13 @@ def _correlation(bear: SceneCapture, view: int, shift: float = 0.0, mirrored: bo
     """Between the brightness of points that nothing hides and that of the picture where they are projected to."""
     camera, image = bear.train.cameras[view], bear.train.images[view]
     assert bear.points is not None
-    assert bear.point_colours is not None
+    assert bear.point_colors is not None
     (pixels,), (depth,) = project(camera, bear.points)
     pixels = pixels + shift
     if mirrored:
         pixels = torch.stack([camera.width - pixels[:, 0], pixels[:, 1]], dim=-1)
     shown = (depth > 0) & (pixels >= 0).all(-1) & (pixels < pixels.new_tensor([camera.width, camera.height])).all(-1)
-    pixels, depth, points = pixels[shown], depth[shown], bear.point_colours[shown].mean(-1)
+    pixels, depth, points = pixels[shown], depth[shown], bear.point_colors[shown].mean(-1)
     column, row = pixels.long().unbind(-1)
     cell = (row // 4) * camera.width + column // 4
     nearest = torch.full((camera.width * camera.height,), torch.inf).scatter_reduce(0, cell, depth, "amin")

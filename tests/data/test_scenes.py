@@ -105,7 +105,7 @@ def test_points_are_moved_with_the_cameras(tmp_path):
     write_nerfstudio(tmp_path / "a", 4, lambda content: content.update(ply_file_path="sparse.ply"))
     (tmp_path / "a/sparse.ply").write_text(PLY)
     scene = read_scene(tmp_path / "a")
-    assert scene.point_colours.tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert scene.point_colors.tolist() == [[1, 0, 0], [0, 1, 0]]
     # the cameras look at (1, 2, 3): seen in the principal point; (1, 4, 3) is above it
     pixels, depth = project(scene.train.cameras, scene.points)
     torch.testing.assert_close(pixels[:, 0], scene.train.cameras.center, atol=1e-4, rtol=0)
