@@ -15,7 +15,6 @@ says that it has no scores yet; so whoever is killed while scoring has nothing t
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ from piva.records import SCENES, CaseRecord, RunFolder, RunRecord, disk, write_a
 from piva.rendering.picture_grid import view_sheet
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase, SceneEditOutput
-from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, VIEWS_FOLDER, write_views
+from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, write_views
 
 FIELD_FILE, BY_VIEW_FILE, HELD_OUT_FILE = "edited.safetensors", "by_view.json", "held_out.png"
 CHECKPOINT_FILE, COURSE_FILE = "checkpoint.safetensors", "course.json"
@@ -173,7 +172,6 @@ def _note_scores(job: SceneJob, record: CaseRecord, found: Scored) -> None:
     """Writes the views and the scores by view, and notes where they are."""
     relative = f"{SCENES}/{record.case_id}"
     own = job.folder.path / relative
-    shutil.rmtree(own / VIEWS_FOLDER, ignore_errors=True)  # there may have been more
     write_views(own, found.views)
     by_view = json.dumps(found.scores.by_view, allow_nan=False).encode()
     with disk(own):

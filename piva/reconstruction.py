@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from torch import Tensor
 
 from piva.checkpoint import Checkpoint
 from piva.config import identity_values
 from piva.data.problems import DataError
 from piva.data.scenes import SceneCapture, Views
+from piva.errors import ConfigError
 from piva.keys import digest
 from piva.metrics.fidelity import psnr, ssim
 from piva.modules.fitting import fit
@@ -172,6 +173,15 @@ def write_record(
 
 
 def read_record(folder: Path) -> ReconstructionRecord | None:
-    """That of a finished reconstruction; None where there is none."""
+    """That of a finished reconstruction; None where there is none.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     file = folder / RECORD_FILE
-    return ReconstructionRecord.model_validate_json(file.read_bytes()) if file.is_file() else None
+    if not file.is_file():
+        return None
+    try:
+        return ReconstructionRecord.model_validate_json(file.read_bytes())
+    except ValidationError as problem:
+        raise ConfigError(f"{file} is damaged; remove it, or name another --out") from problem

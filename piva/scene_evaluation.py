@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +56,8 @@ def same_views(
     original: RadianceField, edited: RadianceField, cameras: Cameras, closed: bool, background: Tensor | None = None
 ) -> SceneViews:
     """The views of both fields from the same cameras."""
-    pair = (render_views(scene, cameras, background) for scene in (original, edited))
-    return SceneViews(*pair, closed=closed)
+    before, after = (render_views(scene, cameras, background) for scene in (original, edited))
+    return SceneViews(before, after, closed)
 
 
 def write_views(folder: Path, views: SceneViews, truth: Tensor | None = None) -> None:
@@ -67,7 +68,8 @@ def write_views(folder: Path, views: SceneViews, truth: Tensor | None = None) ->
     """
     stacks = {"original": views.original, "edit": views.edited} | ({} if truth is None else {"true edit": truth})
     with disk(folder):
-        (folder / VIEWS_FOLDER).mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / VIEWS_FOLDER, ignore_errors=True)  # there may have been more
+        (folder / VIEWS_FOLDER).mkdir(parents=True)
         for name, stack in (("original", views.original), ("edited", views.edited)):
             for number, view in enumerate(stack):
                 to_pil(view).save(folder / VIEWS_FOLDER / f"{name}-{number:03d}.png")

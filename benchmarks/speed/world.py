@@ -42,7 +42,7 @@ class Machine:
     @cached_property
     def device(self) -> torch.device:
         """Where the priors are."""
-        from piva.priors.stable_diffusion import pick_device
+        from piva.devices import pick_device
 
         return pick_device(self._prior.device)
 

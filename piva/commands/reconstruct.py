@@ -13,6 +13,7 @@ from piva.errors import COMPLETE, ConfigError, PreflightError
 from piva.modules.reconstruction_settings import ReconstructionSettings
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from piva.data.scenes import SceneCapture
@@ -51,12 +52,14 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(ReconstructConfig, "reconstruct", arguments, ABOUT)
     from piva.allocator import keep_freed_memory
     from piva.data.scenes import read_scene
+    from piva.devices import pick_device
     from piva.reconstruction import FIELD_FILE, RECORD_FILE, read_record, reconstruct, reconstruction_key, write_record
     from piva.representations.radiance_field import RadianceField
 
     keep_freed_memory()
+    device = pick_device(config.device, "--device")
     settings = ReconstructionSettings(**{name: getattr(config, name) for name in ReconstructionSettings.model_fields})
-    lpips = _load_lpips(config.lpips, config.device)
+    lpips = _load_lpips(config.lpips, device)
     capture = read_scene(config.scene, config.downscale)
     key = reconstruction_key(capture, settings)
     folder = config.out or Path("reconstructions") / f"{capture.name}-{key}"
@@ -69,13 +72,13 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"{folder} holds a reconstruction of other photographs or settings; name another --out")
     print(_about(capture), file=sys.stderr)
     if found is not None:  # only the LPIPS net is another one
-        scene, seconds = RadianceField.load(folder / FIELD_FILE, config.device), found.seconds
+        scene, seconds = RadianceField.load(folder / FIELD_FILE, device), found.seconds
     else:
         from benchmarks.progress import Bar
 
         with Bar(capture.name, 1, settings.steps) as bar:
-            scene, seconds = reconstruct(capture, settings, folder, config.device, _Counter(bar))
-    scores = _score(folder, scene, capture, lpips, config.device)
+            scene, seconds = reconstruct(capture, settings, folder, device, _Counter(bar))
+    scores = _score(folder, scene, capture, lpips, device)
     record = write_record(folder, capture, settings, seconds, scores, config.lpips)
     _print_scores(record.scores)
     print(f"{seconds:.0f} s\n{folder / FIELD_FILE}\n{folder / RECORD_FILE}")
@@ -102,7 +105,7 @@ def _about(capture: "SceneCapture") -> str:
     return text + (f"; {capture.skipped} frames have no file" if capture.skipped else "")
 
 
-def _load_lpips(name: str, device: str) -> Any:
+def _load_lpips(name: str, device: "torch.device") -> Any:
     """Distances [V] of two stacks of pictures.
 
     Raises:
@@ -119,7 +122,7 @@ def _load_lpips(name: str, device: str) -> Any:
 
 
 def _score(
-    folder: Path, scene: "RadianceField", capture: "SceneCapture", lpips: Any, device: str
+    folder: Path, scene: "RadianceField", capture: "SceneCapture", lpips: Any, device: "torch.device"
 ) -> "dict[str, Tensor]":
     """Scores of the held-out views, and their contact sheet; nothing where there are none."""
     if not len(capture.test):

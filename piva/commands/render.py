@@ -30,7 +30,7 @@ class RenderConfig(Settings):
     """What `piva render` does."""
 
     field: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FIELD")] = runtime()
-    """A field.safetensors, or the folder that holds it."""
+    """A field's file, or the folder of a reconstruction or an edit."""
 
     path: str = runtime("orbit")
     """orbit: once around what the capture looked at. Otherwise a camera path of nerfstudio's viewer (JSON)."""
@@ -69,23 +69,33 @@ def main(arguments: Sequence[str]) -> int:
     import torch
 
     from piva.allocator import keep_freed_memory
-    from piva.reconstruction import FIELD_FILE
+    from piva.devices import pick_device
     from piva.records import disk
     from piva.rendering.paths import around, read_path
     from piva.representations.radiance_field import RadianceField
 
     keep_freed_memory()
-    file = config.field / FIELD_FILE if config.field.is_dir() else config.field
-    scene = RadianceField.load(file, config.device)
+    device = pick_device(config.device, "--device")
+    file = _field_in(config.field) if config.field.is_dir() else config.field
+    scene = RadianceField.load(file, device)
     if config.path == "orbit":
         cameras = around(scene.space, config.frames, config.elevation, config.fov, config.size)
     else:
         cameras = read_path(Path(config.path), config.size)
-    views = _views(scene, cameras.to(config.device), config.depth)
+    views = _views(scene, cameras.to(device), config.depth)
     with disk(out):
         _write(out, torch.stack(views), config.fps)
     print(out)
     return COMPLETE
+
+
+def _field_in(folder: Path) -> Path:
+    """The file that `piva reconstruct`, or `piva edit-scene`, left in a folder."""
+    from piva.commands.edit_scene import FIELD_FILE as EDITED
+    from piva.reconstruction import FIELD_FILE
+
+    edited = folder / EDITED
+    return edited if edited.is_file() else folder / FIELD_FILE
 
 
 def _views(scene: "RadianceField", cameras: "Cameras", depth: bool) -> "list[Tensor]":

@@ -34,7 +34,9 @@ FEW_VIEWS = f"fronts are counted over {LEAST_VIEWS} views or more"
 class FrontDetector(Protocol):
     """Probabilities [B] that pictures [B, 3, H, W] have a value of an attribute."""
 
-    def probability(self, images: Tensor, attribute: str, value: str) -> Tensor: ...
+    def probability(self, images: Tensor, attribute: str, value: str) -> Tensor:
+        """[B] in [0, 1]."""
+        ...
 
 
 def count_fronts(seen: Sequence[bool]) -> int:

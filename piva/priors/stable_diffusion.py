@@ -19,6 +19,7 @@ from piva.auxiliary.kinds import Auxiliaries
 from piva.auxiliary.lora import StackedLoRA
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.config import PriorConfig
+from piva.devices import pick_device
 from piva.errors import ConfigError, PreflightError
 from piva.objectives import PREDICTIONS
 from piva.priors import Segment
@@ -231,19 +232,3 @@ def _set_attention(unet: UNet2DConditionModel, attention: str) -> None:
         unet.set_attn_processor(AttnProcessor())
     elif attention == "sliced":
         unet.set_attention_slice("max")  # one head of one row at a time
-
-
-def pick_device(device: str) -> torch.device:
-    """The device of that name; "auto" is the first accelerator there is, or the CPU.
-
-    Raises:
-        PreflightError: when this machine does not have it.
-    """
-    if device == "auto":
-        has_mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise PreflightError(f"--prior.device {device}: this machine does not have it") from error
-    return torch.device(device)

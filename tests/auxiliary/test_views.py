@@ -84,5 +84,5 @@ def test_a_camera_embedding_is_saved_beside_peft_s_file(tiny_prior, tmp_path):
 
 
 def test_only_lora_has_a_camera_embedding():
-    with pytest.raises(ValueError, match="goes with --method.aux.kind lora"):
+    with pytest.raises(ValueError, match=r"goes with --method\.aux\.kind lora"):
         AuxiliarySettings(kind="controlnet", camera=True)

@@ -104,3 +104,21 @@ def test_a_hash_grid_is_fitted_and_read_again(captured, tmp_path, monkeypatch):
     assert scene.settings.kind == "hash-grid"
     assert scene.settings.encoding == "torch"
     assert torch.isfinite(scene.render(ball_capture(size=8).test.cameras).image).all()
+
+
+def test_a_damaged_record_and_a_device_that_is_not_there_are_said(captured, tmp_path, capsys):
+    arguments = ["reconstruct", "ball", "--out", str(tmp_path / "out"), *FLAGS]
+    assert main([*arguments, "--device", "abacus"]) == 3
+    assert "--device abacus: this machine does not have it" in capsys.readouterr().err
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "reconstruction.json").write_text("{")
+    assert main(arguments) == 2
+    assert "is damaged; remove it, or name another --out" in capsys.readouterr().err
+
+
+def test_the_folder_of_an_edit_is_rendered_too(captured, tmp_path, monkeypatch):
+    assert main(["reconstruct", "ball", "--out", str(tmp_path / "out"), *FLAGS]) == 0
+    (tmp_path / "edit").mkdir()
+    (tmp_path / "out" / "field.safetensors").rename(tmp_path / "edit" / "edited.safetensors")
+    assert main(["render", str(tmp_path / "edit"), "--frames", "2", "--size", "16", "16"]) == 0
+    assert (tmp_path / "edit" / "render.mp4").is_file()

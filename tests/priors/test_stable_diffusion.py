@@ -17,7 +17,7 @@ from piva.config import PriorConfig, identity_values
 from piva.editing import EditInput, edit_batch
 from piva.errors import ConfigError, PreflightError
 from piva.methods.piva import Piva
-from piva.priors.stable_diffusion import StableDiffusionPrior, pick_device
+from piva.priors.stable_diffusion import StableDiffusionPrior
 from piva.records import read_run
 
 
@@ -301,12 +301,3 @@ def test_other_predictions_are_named(changed_pipeline):
     folder = changed_pipeline("scheduler/scheduler_config.json", prediction_type="sample")
     with pytest.raises(PreflightError, match="predicts 'sample'"):
         StableDiffusionPrior.load(str(folder), device="cpu")
-
-
-def test_devices():
-    assert pick_device("cpu") == torch.device("cpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(PreflightError, match=r"--prior\.device cuda"):
-            pick_device("cuda")
-    with pytest.raises(PreflightError, match=r"--prior\.device abacus"):
-        pick_device("abacus")
