@@ -79,10 +79,10 @@ def test_a_store_that_cannot_be_written_to_says_so_and_keeps_no_draft(tmp_path, 
 
     monkeypatch.setattr(stored.os, "rename", fail)
     with pytest.raises(OSError, match="no space left"):
-        stored._keep(tmp_path / "key", Psi(), {})
+        stored.keep(tmp_path / "key", Psi(), {})
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "key").mkdir()  # another process was first
-    stored._keep(tmp_path / "key", Psi(), {})
+    stored.keep(tmp_path / "key", Psi(), {})
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 

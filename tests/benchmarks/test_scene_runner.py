@@ -236,7 +236,7 @@ def test_lambda_0_is_dds_and_the_field_on_disk_is_the_edited_one(tmp_path, cache
 
 def test_reading_commands_read_such_runs(tmp_path, cache, prior, capsys):
     root, out = write_scenes(tmp_path / "data"), tmp_path / "runs"
-    a = run(root, out, "--method", "dds", *prior)[1]
+    a = run(root, out, "--method", "dds", "--scene.lr-density", "0.05", *prior)[1]
     b = run(root, out, "--method", "dds", "--scene.lr-density", "0.3", *prior)[1]
     assert a.name != b.name
     capsys.readouterr()

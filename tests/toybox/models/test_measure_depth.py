@@ -52,6 +52,8 @@ def test_overlaps_are_those_of_samples_with_and_without_depth(
     assert found["closer_than_unconditioned"] == 1
     assert found["color"] == found["shape"] == 1
     assert (found["guidance"], found["n"]) == (3.0, 6)
+    assert found["no_caption"]["iou_unconditioned"] == found["iou_unconditioned"]
+    assert [call[0] for call in calls] == ["plain", "steered"] * 2
     assert calls[0][1:] == calls[1][1:]  # the same captions, noise and guidance
-    assert [call[0] for call in calls] == ["plain", "steered"]
+    assert calls[2][1:] == calls[3][1:] == ([""] * 6, list(range(6)), 1.0)
     assert calls[0][2] == list(range(6))
