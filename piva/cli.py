@@ -4,6 +4,7 @@ Exit codes: 0 complete, 1 some cases failed, 2 bad configuration (before any wor
 disk, device), 130 interrupted.
 """
 
+import atexit
 import gc
 import sys
 import warnings
@@ -85,6 +86,7 @@ def _run(name: str, arguments: list[str]) -> int:
         raise ConfigError(unknown("command", name, COMMANDS))
     warnings.formatwarning = lambda message, *_: f"piva: {message}\n"  # one line each, without the code behind it
     gc.set_threshold(*RARE_COLLECTIONS)
+    atexit.register(gc.freeze)  # nor does anybody look through them on the way out: another second
     command = resolve("command", {name: where for name, (where, _) in COMMANDS.items()}, name)
     return int(command(arguments))
 

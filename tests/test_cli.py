@@ -45,6 +45,15 @@ def test_nothing_collects_garbage_while_what_an_edit_needs_is_imported():
     assert done.stdout.splitlines()[-1] in ("[0, 0]", "[1, 0]", "[2, 0]")
 
 
+def test_nothing_collects_garbage_on_the_way_out():
+    code = (
+        "import atexit, gc\nfrom piva.cli import main\n"
+        "atexit.register(lambda: print('frozen', gc.get_freeze_count() > 1000))\nmain(['list'])"  # the last is first
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "frozen True"
+
+
 def test_help_names_every_command_and_has_examples(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
