@@ -3,10 +3,10 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.depth import Depths, depth_digest, reads_depth
 from benchmarks.identity_rows import IDENTITY_ROWS
@@ -24,9 +24,11 @@ from piva.schedule import check_range
 
 if TYPE_CHECKING:
     from piva.metrics.loading import Pictures
+    from piva.metrics.scene_scorer import SceneScorer
     from piva.metrics.scorer import Scorer
     from piva.priors.stable_diffusion import StableDiffusionPrior
 
+S = TypeVar("S", "Scorer", "SceneScorer")
 FREE_BYTES = 100 * 2**20
 
 
@@ -52,14 +54,21 @@ def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
 
 
 def load_scorer(device: str, flags: MetricFlags, pictures: "Pictures") -> "Scorer":
-    """Every metric asked for whose weights are there; says which are not.
+    """Every metric asked for whose weights are there; says which are not. Raises as `loaded` does."""
+    from piva.metrics.loading import load
+
+    return loaded(load, device, flags, pictures)
+
+
+def loaded(
+    load: "Callable[[MetricFlags, Pictures, str], S]", device: str, flags: MetricFlags, pictures: "Pictures"
+) -> "S":
+    """The scorer that `load` makes; says which metrics it lacks.
 
     Raises:
         ConfigError: a metric or a model does not exist.
         PreflightError: the weights that are there cannot be read.
     """
-    from piva.metrics.loading import load
-
     try:
         scorer = load(flags, pictures, device)
     except ConfigError:

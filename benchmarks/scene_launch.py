@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.launch import weights_of
+from benchmarks.launch import loaded, weights_of
 from benchmarks.pie_bench import cache_folder
 from benchmarks.plan import Plan, compose
 from benchmarks.scene_scores import evaluation_ids
@@ -15,7 +14,6 @@ from benchmarks.scene_work import Workshop
 from benchmarks.scenes import SceneBenchmark, SceneEditCase
 from piva import reconstruction, scene_editing
 from piva.config import identity_values
-from piva.errors import ConfigError, PreflightError
 from piva.keys import edit_key, score_key
 from piva.modules.scene_settings import SceneEditSettings
 from piva.records import RunRecord, read_cases
@@ -30,24 +28,10 @@ if TYPE_CHECKING:
 
 
 def load_scene_scorer(device: str, flags: MetricFlags, pictures: Pictures) -> SceneScorer:
-    """Every score of scenes asked for whose weights are there; says which are not.
-
-    Raises:
-        ConfigError: a metric or a model does not exist.
-        PreflightError: the weights that are there cannot be read.
-    """
+    """Every score of scenes asked for whose weights are there; says which are not. Raises as `loaded` does."""
     from piva.metrics.loading import load_scene
 
-    try:
-        scorer = load_scene(flags, pictures, device)
-    except ConfigError:
-        raise
-    except (OSError, ValueError, RuntimeError) as problem:
-        raise PreflightError(f"cannot load the metrics' models: {problem}") from problem
-    for reason in dict.fromkeys(scorer.missing.values()):
-        names = [name for name, why in scorer.missing.items() if why == reason]
-        print(f"not scored: {', '.join(names)}: {reason}", file=sys.stderr)
-    return scorer
+    return loaded(load_scene, device, flags, pictures)
 
 
 def describe(
