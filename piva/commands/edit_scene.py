@@ -80,16 +80,16 @@ def main(arguments: Sequence[str]) -> int:
     config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(METHODS)))
     from benchmarks.launch import check_disk, check_method, load_prior
     from benchmarks.pie_bench import cache_folder
+    from benchmarks.scene_launch import load_scene_scorer
     from benchmarks.scenes import scene_folder
     from piva.data.scenes import read_scene
-    from piva.metrics.loading import load_scene
     from piva.stored_fields import reconstructed
 
     capture = read_scene(scene_folder(config.capture), config.downscale)
     prior = load_prior(config.prior)
     check_method(config.method, prior)
     pictures = "toybox" if config.prior.model == "toybox" else "real"
-    scorer = load_scene(MetricFlags(), pictures, str(prior.device))  # type: ignore[arg-type]
+    scorer = load_scene_scorer(str(prior.device), MetricFlags(), pictures)  # type: ignore[arg-type]
     with _bar(f"reconstructing {capture.name}", config.reconstruction.steps) as step:
         field, seconds = reconstructed(
             capture, config.reconstruction, cache_folder() / "fields", prior.device, lambda *_: step()
