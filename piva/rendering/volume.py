@@ -15,8 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+WITHOUT_FLOAT64 = ("mps",)
+"""Kinds of devices that have no float64."""
 DEPTH_EPS = 1e-6
 """A ray that stops less light than this has the background's depth."""
 
@@ -39,8 +42,23 @@ def before(values: Tensor, packed: Packed) -> Tensor:
 
     The running sum goes over all rays, in float64, so that nothing is lost when a ray's beginning is taken off.
     """
+    if values.device.type in WITHOUT_FLOAT64:
+        return _before_by_doubling(values, packed)
     running = values.double().cumsum(0) - values
     return (running - running[packed.first()]).to(values.dtype)
+
+
+def _before_by_doubling(values: Tensor, packed: Packed) -> Tensor:
+    """The same without float64: each ray is summed by itself, over twice as far a way in each round.
+
+    (Hillis and Steele, "Data parallel algorithms", 1986.)
+    """
+    place = torch.arange(len(values), device=values.device) - packed.first()  # [M] of a sample on its ray
+    rounds = int(place.amax()).bit_length() if len(place) else 0
+    total = torch.where(place >= 1, F.pad(values, (1, 0))[:-1], 0)
+    for reach in (1 << k for k in range(rounds)):
+        total = total + torch.where(place > reach, F.pad(total, (reach, 0))[: len(total)], 0)
+    return total
 
 
 def weights(sigma: Tensor, delta: Tensor, packed: Packed) -> tuple[Tensor, Tensor]:

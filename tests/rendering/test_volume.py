@@ -42,6 +42,21 @@ def test_weights_are_those_of_the_loop(samples):
     torch.testing.assert_close(fast[1], slow[1], rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("counts", [COUNTS, (1,), (0, 2, 2, 33), ()])
+def test_where_there_is_no_float64_the_same_sums_come_out(counts, monkeypatch):
+    packed = Packed(torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts).long()), len(counts))
+    values = torch.rand(sum(counts), generator=torch.Generator().manual_seed(0)).requires_grad_()
+    weighing = torch.arange(sum(counts), dtype=torch.float32)
+    wanted = volume.before(values, packed)
+    (wanted_gradient,) = torch.autograd.grad((wanted * weighing).sum(), values)
+    monkeypatch.setattr(volume, "WITHOUT_FLOAT64", ("cpu",))
+    monkeypatch.setattr(torch.Tensor, "double", lambda self: pytest.fail("float64"))
+    found = volume.before(values, packed)
+    torch.testing.assert_close(found, wanted)
+    (gradient,) = torch.autograd.grad((found * weighing).sum(), values)
+    torch.testing.assert_close(gradient, wanted_gradient)
+
+
 def test_colours_and_depth_are_those_of_the_loop(samples):
     packed, sigma, delta, z, color = samples
     w, _ = slow_weights(packed, sigma, delta)
