@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from piva.errors import PreflightError
 from piva.rendering.cameras import Cameras, focus, orbit
-from piva.rendering.space import Space
+from piva.rendering.space import NEAR, Space
 
 if TYPE_CHECKING:
     from piva.data.scenes import SceneCapture
 
 LARGEST_GAP_DEG = 90.0
 """Ours. Captured cameras that leave a larger gap in azimuth do not go all the way round."""
+LONE_ARC_DEG = 30.0
+"""Ours. So far a path sways to and fro where all captured cameras stand on one side, so that its views differ."""
 
 
 def around(space: Space, frames: int, elevation_deg: float, fov_deg: float, size: tuple[int, int]) -> Cameras:
@@ -25,6 +28,17 @@ def around(space: Space, frames: int, elevation_deg: float, fov_deg: float, size
     azimuths = torch.arange(frames) * (360.0 / frames)
     radius = float(space.scale) / math.tan(math.radians(fov_deg) / 2)
     return orbit(azimuths, elevation_deg, radius, space.center.cpu(), fov_deg, size)
+
+
+def subject(cameras: Cameras) -> Tensor:
+    """The point [3] that the cameras look at: their `focus`.
+
+    A lone camera's focus is the camera itself. It looks at the point of its axis that is nearest to the world's origin.
+    """
+    if len(cameras) > 1:
+        return focus(cameras)
+    at, ahead = cameras.positions[0], cameras.forward[0]
+    return at + (-at @ ahead).clamp_min(NEAR) * ahead
 
 
 def evaluation_path(capture: SceneCapture, frames: int, size: tuple[int, int]) -> tuple[Cameras, bool]:
@@ -38,7 +52,7 @@ def evaluation_path(capture: SceneCapture, frames: int, size: tuple[int, int]) -
         size: height and width of the pictures; they show what the middle of the captured ones would.
     """
     captured = capture.train.cameras.cropped(size[1], size[0])
-    center = focus(captured)
+    center = subject(captured)
     offset = captured.positions - center
     distance = offset.norm(dim=-1)
     elevation = torch.rad2deg((offset[:, 2] / distance).asin()).median()
@@ -50,8 +64,10 @@ def evaluation_path(capture: SceneCapture, frames: int, size: tuple[int, int]) -
         along = azimuths[0] + torch.arange(frames) * (360.0 / frames)
     else:
         widest = int(gaps.argmax())
-        start = around_once[(widest + 1) % len(around_once)]
-        along = start + torch.linspace(0, float(360 - gaps[widest]), frames)
+        start, arc = float(around_once[(widest + 1) % len(around_once)]), float(360 - gaps[widest])
+        if arc == 0:
+            start, arc = start - LONE_ARC_DEG / 2, LONE_ARC_DEG
+        along = start + torch.linspace(0, arc, frames)
     fov_deg = math.degrees(2 * math.atan(size[0] / 2 / float(captured.focal[:, 1].median())))
     return orbit(along, elevation, distance.median(), center, fov_deg, size), closed
 

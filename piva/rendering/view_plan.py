@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from piva.noise import uniform
-from piva.rendering.cameras import Cameras, focus, orbit
+from piva.rendering.cameras import Cameras, orbit
+from piva.rendering.paths import subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ class OrbitViews:
 
     def _range(self) -> tuple[Tensor, Tensor, Tensor]:
         """What is looked at [3], the captured cameras' elevations in degrees [N] and distances [N] from it."""
-        center = focus(self.cameras).cpu()
+        center = subject(self.cameras).cpu()
         offset = self.cameras.positions.cpu() - center
         distances = offset.norm(dim=-1)
         return center, torch.rad2deg((offset[:, 2] / distances).asin()), distances

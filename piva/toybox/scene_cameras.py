@@ -30,7 +30,7 @@ def cameras_along(path: Path, center_deg: float, part: Part, count: int) -> list
     """`count` cameras that look at the subject, evenly spaced in azimuth, elevation and distance.
 
     Args:
-        path: "orbit" goes all the way round, "arc" over ARC_DEG.
+        path: "orbit" goes all the way round, "arc" over ARC_DEG, with a lone camera in its middle.
         center_deg: azimuth of an arc's middle, or of an orbit's first training view.
         part: parts have other elevations and distances, and lie between each other. A test view of an arc is never
             outside the arc of its training views.
@@ -41,7 +41,7 @@ def cameras_along(path: Path, center_deg: float, part: Part, count: int) -> list
         if path == "orbit":
             azimuth = center_deg + 360.0 * (k + shift) / count
         else:
-            along = k / max(count - 1, 1) if part == "train" else (k + 0.5) / count
+            along = k / (count - 1) if part == "train" and count > 1 else (k + 0.5) / count
             azimuth = center_deg + ARC_DEG * (along - 0.5)
         high, far = ((shift + (k + 1) * stride) % 1.0 for stride in STRIDES)
         cameras.append(Camera(azimuth % 360.0, _between(ELEVATIONS_DEG, high), _between(DISTANCES, far)))

@@ -97,3 +97,19 @@ def test_an_arc_is_gone_along_from_end_to_end():
     assert not closed
     torch.testing.assert_close((azimuth + 90) % 360, torch.arange(60.0, 111, 10), atol=0.1, rtol=0)
     assert (cameras.height, cameras.width) == (20, 30)
+
+
+def test_a_lone_camera_is_swayed_around_what_it_looks_at():
+    lone = orbit(torch.tensor([70.0]), 30.0, 4.0, torch.zeros(3), 50.0, (40, 60))
+    cameras, closed = evaluation_path(SimpleNamespace(train=SimpleNamespace(cameras=lone)), 7, (20, 30))
+    azimuth, elevation, distance = seen_from(cameras, torch.zeros(3))
+    assert not closed
+    torch.testing.assert_close(azimuth, 70 + torch.linspace(-15, 15, 7), atol=1e-3, rtol=0)
+    torch.testing.assert_close(elevation, torch.full((7,), 30.0), atol=1e-3, rtol=0)
+    torch.testing.assert_close(distance, torch.full((7,), 4.0))
+    torch.testing.assert_close(cameras.c2w[3], lone.c2w[0], atol=1e-5, rtol=0)
+
+
+def test_a_lone_camera_that_looks_away_from_the_origin_looks_ahead():
+    ahead = orbit(torch.tensor([0.0]), 0.0, 1.0, torch.tensor([-5.0, 0.0, 0.0]), 50.0, (8, 8))  # at x = -4, towards -x
+    assert evaluation_path(SimpleNamespace(train=SimpleNamespace(cameras=ahead)), 3, (8, 8))[0].c2w.isfinite().all()

@@ -34,3 +34,10 @@ def test_an_orbit_stays_in_the_range_of_the_captured_cameras_and_looks_from_all_
     torch.testing.assert_close(gaps, torch.tensor([0.0, 90, 180, 270]).expand(20, 4), atol=0.2, rtol=0)
     assert azimuths[:, 0].std() > 50
     torch.testing.assert_close(chosen[3].cameras.focal, CAMERAS.focal[:4])
+
+
+def test_an_orbit_of_a_lone_camera_goes_around_what_it_looks_at():
+    lone = orbit(torch.tensor([70.0]), 30.0, 4.0, torch.zeros(3), 40.0, (8, 8))
+    at = OrbitViews(lone, 3, seed=0, case_id="a").at(0).cameras.positions
+    torch.testing.assert_close(at.norm(dim=-1), torch.full((3,), 4.0))
+    torch.testing.assert_close(at[:, 2], torch.full((3,), 2.0))  # 4 sin 30

@@ -31,6 +31,12 @@ def test_test_views_lie_between_the_training_views():
     assert (min(ends), max(ends)) == pytest.approx((-ARC_DEG / 2, ARC_DEG / 2))
 
 
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_one_camera_on_an_arc_stands_in_its_middle(part):
+    (camera,) = cameras_along("arc", 50.0, part, 1)
+    assert camera.azimuth_deg == 50.0
+
+
 def test_the_world_s_cameras_are_the_toybox_s_turned():
     camera = Camera(70.0, 25.0, 4.8)
     target = torch.tensor([0.0, 0.0, camera.target_height])
