@@ -39,7 +39,10 @@ class Field(Protocol):
         ...
 
     def roughness(self, points: Tensor) -> Tensor:
-        """Total variation: how much the field changes to a voxel further along each axis, mean of points [N,3]: []."""
+        """Total variation: how much the field changes to a voxel further along each axis, mean of points [N,3]: [].
+
+        0 of no points.
+        """
         ...
 
     def grow(self, share: float) -> bool:

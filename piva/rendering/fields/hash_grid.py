@@ -146,6 +146,8 @@ class HashGridField(nn.Module):
 
     def roughness(self, points: Tensor) -> Tensor:
         """See `Field.roughness`; of the logarithm of density."""
+        if not len(points):
+            return points.new_zeros(())
         steps = torch.eye(3, device=points.device) * (2 / self.resolution)
         here = self.geometry(self.encoding(points))[:, 0]
         beside = [self.geometry(self.encoding((points + step).clamp(-1, 1)))[:, 0] for step in steps]

@@ -59,6 +59,8 @@ class VoxelField(nn.Module):
 
     def roughness(self, points: Tensor) -> Tensor:
         """See `Field.roughness`; of the raw values: the total variation of density, and that of colours."""
+        if not len(points):
+            return points.new_zeros(())
         size = self.resolution
         x, y, z = ((points + 1) * ((size - 1) / 2)).long().clamp_(0, size - 2).unbind(-1)
         here = (x * size + y) * size + z

@@ -108,3 +108,7 @@ def test_tiny_cuda_nn_is_asked_for_the_same_grid(monkeypatch, points):
     assert field.density(points).shape == (60,)
     assert dict(field.made_as) == {"encoding": "tiny-cuda-nn"}
     assert dict(HashGridField(SMALL).made_as) == {"encoding": "torch"}
+
+
+def test_roughness_of_no_points_is_0():
+    assert HashGridField(SMALL).roughness(torch.empty(0, 3)).item() == 0

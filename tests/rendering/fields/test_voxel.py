@@ -72,3 +72,7 @@ def test_roughness_is_the_difference_to_the_next_vertices(points):
         field.raw_density.copy_((2 * side)[None, :, None].expand(8, 8, 8).reshape(-1, 1))
         field.raw_color[:, 0] = side[:, None, None].expand(8, 8, 8).reshape(-1)
     assert field.roughness(points).item() == pytest.approx(2 + 1, abs=1e-4)
+
+
+def test_roughness_of_no_points_is_0(field):
+    assert field.roughness(torch.empty(0, 3)).item() == 0
