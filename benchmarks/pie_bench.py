@@ -6,8 +6,6 @@ cache folder: `$PIVA_CACHE`, else `~/.cache/piva`. It is deterministic, so that 
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from benchmarks.depth import file_depth, toybox_depth
 from piva.data.pie_bench import Case, read
 from piva.errors import ConfigError, PreflightError
+from piva.folders import write_once
 from piva.keys import digest, file_hash
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def locate_pie_bench(root: Path | None, split: str | None) -> Path:
             key = digest({file.relative_to(root).as_posix(): file_hash(file) for file in files})
             folder = cache_folder() / f"pie-bench-parquet-{key}"
             if not folder.is_dir():
-                write_once(folder, lambda target: unpack(root, target))
+                _into_cache(folder, lambda target: unpack(root, target))
             return folder
         what = "there is no mapping_file.json in it" if root.is_dir() else "there is no such folder"
         raise ConfigError(f"{root}: {what}")
@@ -99,7 +98,7 @@ def locate_pie_toybox(root: Path | None, split: str | None) -> Path:
     split = split or "test"
     folder = cache_folder() / f"pie-toybox-v{toybox_version()}" / split
     if not (folder / "mapping_file.json").is_file():
-        write_once(folder, lambda target: _write_toybox(target, split))
+        _into_cache(folder, lambda target: _write_toybox(target, split))
     return folder
 
 
@@ -120,27 +119,14 @@ def toybox_split(root: Path) -> str:
     return str(split)
 
 
-def write_once(folder: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary folder beside `folder`, then move it there in one step.
-
-    Two processes may do so at once: the first one wins, and the other's identical copy is dropped.
+def _into_cache(folder: Path, write: Callable[[Path], None]) -> None:
+    """`piva.folders.write_once`, for a folder of the cache.
 
     Raises:
         PreflightError: the disk refuses.
     """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            write(temporary)
-            temporary.chmod(0o755)
-            try:
-                temporary.rename(folder)
-            except OSError:
-                if not folder.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        write_once(folder, write)
     except OSError as problem:
         raise PreflightError(f"cannot write the data to {folder}: {problem}; set PIVA_CACHE elsewhere") from problem
 

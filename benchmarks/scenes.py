@@ -116,7 +116,8 @@ class SceneBenchmark:
         if not self.toybox:
             return None
         facts = _facts(root)
-        if facts.get("name") != self.name or facts.get("version") != self.version() or "captures" not in facts:
+        known = isinstance(facts.get("captures"), dict)
+        if facts.get("name") != self.name or facts.get("version") != self.version() or not known:
             raise ConfigError(f"{root}: no finished {self.name} of version {self.version()}: piva toybox write it anew")
         return str(facts["split"])
 

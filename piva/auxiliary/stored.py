@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 
 import torch
 from torch import Tensor
@@ -21,6 +18,7 @@ from torch import Tensor
 from piva.auxiliary import controlnet
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.training import AuxiliaryTraining
+from piva.folders import write_once
 from piva.noise import DrawPlan
 from piva.priors import Adapter, Prior
 from piva.scores import ScoreEngine
@@ -105,13 +103,4 @@ def _train(
 
 def keep(folder: Path, psi: Adapter, weights: dict[str, Tensor]) -> None:
     """Write one case's folder so that it is there whole or not at all, whoever else writes it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        psi.save(draft, weights)
-        os.rename(draft, folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was first, and its weights are the same
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    write_once(folder, lambda draft: psi.save(draft, weights))

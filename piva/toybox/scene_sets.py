@@ -15,8 +15,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from typing import Any
 from rich.progress import track
 
 from piva.errors import ConfigError
+from piva.folders import write_once
 from piva.toybox import shading
 from piva.toybox.captions import caption
 from piva.toybox.scene import Camera, Scene, named_labels
@@ -96,7 +95,7 @@ def write(
         views["val"] = VAL_VIEWS
     for scene, folder, shown in track(worlds, f"drawing {name}"):
         if not (root / folder).is_dir():
-            _at_once(root / folder, Shots(shown, _cameras(scene, views), size, SETS[name].alone), SETS[name])
+            _write_capture(root / folder, Shots(shown, _cameras(scene, views), size, SETS[name].alone), SETS[name])
     _write_json(root / "edits.json", [entry for scene in scenes for entry in _entries(scene, SETS[name], facts)])
     shows = {folder: _shows(scene, shown) for scene, folder, shown in worlds}
     _write_json(root / "dataset.json", {**facts, "captures": shows, "sha256": _digest(root)})
@@ -155,8 +154,8 @@ def _found(root: Path, facts: Mapping[str, Any]) -> bool:
     if not root.exists() or not any(root.iterdir()):
         return False
     try:
-        found = json.loads((root / "dataset.json").read_bytes())
-    except (OSError, ValueError):
+        found = dict(json.loads((root / "dataset.json").read_bytes()))
+    except (OSError, ValueError, TypeError):
         found = {}
     if any(found.get(key) != value for key, value in facts.items()):
         raise ConfigError(f"{root} holds something else; name another folder")
@@ -177,20 +176,8 @@ def _digest(root: Path) -> str:
     return total.hexdigest()
 
 
-def _at_once(folder: Path, shots: Shots, kind: SceneSet) -> None:
-    """Writes a capture into a folder that gets its name when it is whole. Of two who do so at once, one wins."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
-    try:
-        kind.write_capture(temporary, shots)
-        temporary.chmod(0o755)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _write_capture(folder: Path, shots: Shots, kind: SceneSet) -> None:
+    write_once(folder, lambda draft: kind.write_capture(draft, shots))
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -1,5 +1,7 @@
 """Stored psi: trained once per source, whatever edits it afterwards."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -77,7 +79,7 @@ def test_a_store_that_cannot_be_written_to_says_so_and_keeps_no_draft(tmp_path, 
         def save(self, folder, weights):
             (folder / "weights").write_bytes(b"half")
 
-    monkeypatch.setattr(stored.os, "rename", fail)
+    monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(OSError, match="no space left"):
         stored.keep(tmp_path / "key", Psi(), {})
     assert list(tmp_path.iterdir()) == []

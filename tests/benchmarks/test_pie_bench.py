@@ -3,7 +3,7 @@
 import pytest
 
 import benchmarks.pie_bench as pie_bench
-from benchmarks.pie_bench import PIE_BENCH, PIE_TOYBOX, cache_folder, write_once
+from benchmarks.pie_bench import PIE_BENCH, PIE_TOYBOX, cache_folder
 from piva.errors import ConfigError, PreflightError
 
 
@@ -61,21 +61,11 @@ def test_the_cache_is_at_home_unless_told(monkeypatch, tmp_path):
     assert cache_folder() == tmp_path / ".cache" / "piva"
 
 
-def test_a_writer_that_fails_leaves_nothing(tmp_path):
-    def fail(folder):
-        (folder / "half").write_text("")
+def test_a_full_disk_is_said(tmp_path, monkeypatch):
+    def fail(folder, split, n):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(PreflightError, match="set PIVA_CACHE elsewhere"):
-        write_once(tmp_path / "v1" / "dev", fail)
-    assert list((tmp_path / "v1").iterdir()) == []
-
-
-def test_of_two_writers_the_first_wins(tmp_path):
-    def slow(folder):
-        (folder / "by").write_text("second")
-        write_once(tmp_path / "dev", lambda other: (other / "by").write_text("first"))
-
-    write_once(tmp_path / "dev", slow)
-    assert (tmp_path / "dev" / "by").read_text() == "first"
-    assert [folder.name for folder in tmp_path.iterdir()] == ["dev"]
+    monkeypatch.setenv("PIVA_CACHE", str(tmp_path))
+    monkeypatch.setattr("piva.toybox.pie_toybox.write", fail)
+    with pytest.raises(PreflightError, match="No space left on device; set PIVA_CACHE elsewhere"):
+        PIE_TOYBOX.locate(None, "dev")

@@ -1,6 +1,7 @@
 """Benchmarks of scenes: where they are, what their cases know, and what a case's hashes depend on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,12 @@ def test_folders_that_are_refused(toybox, tmp_path):
         with pytest.raises(ConfigError, match=sentence):
             benchmark.locate(root, split)
     assert NOE_TOYBOX.locate(toybox, None) == toybox
+    facts = json.loads((toybox / "dataset.json").read_bytes())
+    for content, sentence in (([1], "cannot be read"), (facts | {"captures": []}, "no finished noe-toybox")):
+        shutil.copy(toybox / "edits.json", tmp_path)
+        (tmp_path / "dataset.json").write_text(json.dumps(content))
+        with pytest.raises(ConfigError, match=sentence):
+            NOE_TOYBOX.locate(tmp_path, "dev")
 
 
 def test_a_case_is_another_when_its_scene_prompt_or_background_is(tmp_path):

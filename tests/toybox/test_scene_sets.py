@@ -188,8 +188,8 @@ def test_writing_again_does_nothing_and_a_part_is_completed_to_the_same_bytes(fe
     (root / ".unfinished-x").mkdir()
     (root / ".unfinished-x" / "r_000.png").write_bytes(b"half")
     drawn = []
-    real = scene_sets._at_once
-    monkeypatch.setattr(scene_sets, "_at_once", lambda *args: drawn.append(args[0].name) or real(*args))
+    real = scene_sets.write_once
+    monkeypatch.setattr(scene_sets, "write_once", lambda *args: drawn.append(args[0].name) or real(*args))
     write(root, name, "dev", 16, 3, 1)
     assert drawn == ["red-cube-addition"]
     shutil.rmtree(root / ".unfinished-x")
@@ -211,6 +211,13 @@ def test_a_folder_of_something_else_is_left_alone(few, tmp_path):
     (tmp_path / "b" / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match="something else"):
         write(tmp_path / "b", "noe-toybox", "dev", 16, 2, 1)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "[]", "3", "null", "no"])
+def test_a_description_that_is_no_object_is_something_else(tmp_path, content):
+    (tmp_path / "dataset.json").write_text(content)
+    with pytest.raises(ConfigError, match="something else"):
+        write(tmp_path, "noe-toybox", "dev", 16, 2, 1)
 
 
 def test_formats_have_the_fields_that_others_read(few, tmp_path):
