@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from piva.commands.arguments import parse, take, with_method
+from piva.commands.score_lines import print_scores
 from piva.config import MetricFlags, PriorConfig, Settings, identity, runtime
 from piva.errors import COMPLETE, ConfigError, PreflightError
 
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
     scorer = load_scorer(str(prior.device), MetricFlags(), pictures)
     scores = _scores(scorer, config, image, edited)
     _write_record(out, config, key, change, prior, output, scores)
-    _print_scores(scores.values)
+    print_scores(scores.values, PRINTED)
     print(f"{out / 'edited.png'}\n{out / 'panel.png'}\n{out / 'edit.json'}")
     return COMPLETE
 
@@ -208,13 +209,3 @@ def _write_record(
     }
     with disk(out):
         write_atomically(out / "edit.json", json.dumps(record, indent=2).encode() + b"\n")
-
-
-def _print_scores(values: dict[str, float | None]) -> None:
-    from piva.metrics import INFO
-
-    for name in PRINTED:
-        value = values.get(name)
-        if value is not None:
-            facts = INFO[name]
-            print(f"{name:<18}{value * facts.display_scale:8.{facts.digits}f} {facts.unit:<3} {facts.about}")

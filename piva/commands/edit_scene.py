@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from piva.commands.arguments import parse, take, with_method
+from piva.commands.score_lines import print_scores
 from piva.config import Color, MetricFlags, PriorConfig, Settings, identity, runtime
 from piva.errors import COMPLETE, PreflightError
 from piva.modules.reconstruction_settings import ReconstructionSettings
@@ -172,7 +173,7 @@ def _keep(
         output.scene.save(out / FIELD_FILE)
     write_views(out, views)
     _write_record(config, prior, output, scores, out, key)
-    _print_scores(scores.values)
+    print_scores(scores.values, PRINTED)
     print("\n".join(str(out / name) for name in (FIELD_FILE, TURNTABLE_FILE, SHEET_FILE, RECORD_FILE)))
 
 
@@ -195,13 +196,3 @@ def _write_record(config: Any, prior: Any, output: "SceneEditOutput", scores: An
     }
     with disk(out):
         write_atomically(out / RECORD_FILE, json.dumps(record, indent=2).encode() + b"\n")
-
-
-def _print_scores(values: dict[str, float | None]) -> None:
-    from piva.metrics import INFO
-
-    for name in PRINTED:
-        value = values.get(name)
-        if value is not None:
-            facts = INFO[name]
-            print(f"{name:<28}{value * facts.display_scale:8.{facts.digits}f} {facts.unit:<3} {facts.about}")
