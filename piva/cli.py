@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("piva.commands.compare:main", "two runs on the same cases: paired differences"),
     "report": ("piva.commands.report:main", "tables (Markdown, CSV) and a page with every edit"),
     "frontier": ("piva.commands.frontier:main", "two methods over their settings: a figure, and matched comparisons"),
-    "sweep": ("piva.commands.sweep:main", "run or plan the settings of a sweep file (W&B format), with or without its server"),
+    "sweep": ("piva.commands.sweep:main", "plan and run the settings of a sweep file (W&B format)"),
     "list": ("piva.commands.listing:main", "methods, benchmarks or metrics"),
     "toybox": ("piva.commands.toybox:main", "the embedded world: write data, train, measure, sample"),
     "check": ("piva.commands.check:main", "this machine (env), a data folder (data DIR), or what fits a GPU (memory)"),
