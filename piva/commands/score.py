@@ -38,7 +38,7 @@ class ScoreConfig(MetricFlags):
     """Folder of the benchmark's data; the one that the run was made from otherwise."""
 
     device: str = runtime("cpu")
-    """Where the metrics run."""
+    """Where the metrics run: auto, cpu, cuda, cuda:1, mps."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,22 +47,23 @@ def main(arguments: Sequence[str]) -> int:
     from benchmarks import SCENE_BENCHMARKS
     from benchmarks.launch import load_scorer
     from piva.commands.run import conclude
+    from piva.devices import pick_device
     from piva.records import RunFolder, find_run, read_cases, read_run
 
     path = find_run(config.run, config.runs)
-    record = read_run(path)
+    record, device = read_run(path), str(pick_device(config.device, "--device"))
     if record.benchmark in SCENE_BENCHMARKS:
         from piva.commands.score_scenes import main as score_scenes
 
-        return score_scenes(config, path)
+        return score_scenes(config, path, device)
     benchmark, root = _data(record, config.root)
     cases = benchmark.cases(root, ids=list(read_cases(path)))
-    scorer = load_scorer(config.device, config, benchmark.pictures)
+    scorer = load_scorer(device, config, benchmark.pictures)
     with RunFolder(path) as folder:
         record = _rescored(read_run(path), root, scorer)
         plan = _plan(path, record, cases)
         if plan.remains:
-            _execute(folder, record, plan, config.device, scorer)
+            _execute(folder, record, plan, device, scorer)
     code = conclude(path, plan)
     return code if len(plan.rescore) + len(plan.done) == len(plan.cases) else SOME_FAILED
 

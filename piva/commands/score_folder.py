@@ -46,7 +46,7 @@ class FolderConfig(MetricFlags):
     """Only these edit types, by number or name."""
 
     device: str = runtime("cpu")
-    """Where the metrics run."""
+    """Where the metrics run: auto, cpu, cuda, cuda:1, mps."""
 
     out: Path = runtime(Path("runs"))
     """Folder that holds all runs."""
@@ -80,21 +80,25 @@ def main(arguments: Sequence[str]) -> int:
     if not config.images.is_dir():
         raise ConfigError(f"--images {config.images} is no folder")
 
-    from benchmarks.launch import check_disk, load_scorer, plan_run
+    from benchmarks.launch import check_disk, launched, load_scorer, plan_run
     from benchmarks.plan import spread
     from piva.commands.run import conclude
+    from piva.devices import pick_device
     from piva.records import RunFolder
 
+    device = str(pick_device(config.device, "--device"))
     check_disk(config.out)
     root = benchmark.locate(config.root, config.split)
     cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
-    scorer = load_scorer(config.device, config, benchmark.pictures)
+    scorer = load_scorer(device, config, benchmark.pictures)
     record = _describe(benchmark, root, config, scorer)
     path = config.out / record.benchmark / f"{record.method}-{record.edit_key}"
     with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
         plan = plan_run(path, record, cases, batch_size=1)
         print(f"{path}: {plan.edits} of {len(plan.cases)} images to score", file=sys.stderr)
         if plan.remains:
+            record = launched(record, path, plan.cases, 1, device)
+            folder.write_run(record)
             _execute(folder, record, plan, config, root, scorer)
     return conclude(path, plan)
 
@@ -109,12 +113,9 @@ def find_image(images: Path, case: "Case", annotations: Path) -> Path | None:
 
 
 def _execute(folder: Any, record: "RunRecord", plan: Any, config: FolderConfig, root: Path, scorer: Any) -> None:
-    from benchmarks.launch import launched
     from benchmarks.progress import Bar
     from benchmarks.runner import Job, execute
 
-    record = launched(record, folder.path, plan.cases, 1, config.device)
-    folder.write_run(record)
     find = _finder(config.images, root, plan.cases)
     size = _sizes(find, config)
     with Bar(config.name, plan.edits + len(plan.rescore), 1) as bar:

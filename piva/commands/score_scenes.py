@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from piva.records import RunRecord
 
 
-def main(config: Any, path: Path) -> int:
+def main(config: Any, path: Path, device: str) -> int:
     """Exit code: complete, or some edits of the run have no score.
 
     Args:
         config: `piva.commands.score.ScoreConfig`.
         path: the run's folder.
+        device: where scenes are rendered and scored.
     """
     from benchmarks import SCENE_BENCHMARKS
     from benchmarks.launch import launched
@@ -38,8 +39,8 @@ def main(config: Any, path: Path) -> int:
     kept = Path(record.root) if Path(record.root).is_dir() else None
     root = benchmark.locate(config.root or kept, record.split)
     cases = benchmark.cases(root, ids=list(read_cases(path)))
-    scorer = load_scene_scorer(config.device, config, benchmark.pictures)
-    shop = _workshop(record, config.device)
+    scorer = load_scene_scorer(device, config, benchmark.pictures)
+    shop = _workshop(record, device)
     metrics = evaluation_ids(scorer.spec, shop.eval_views)
     with RunFolder(path) as folder:
         facts = {"score_key": score_key(record.edit_key, metrics), "metrics": metrics, "root": str(root.resolve())}
@@ -49,7 +50,7 @@ def main(config: Any, path: Path) -> int:
         without = plan.edits
         plan = replace(plan, batches=())
         if plan.remains:
-            record = launched(record, path, plan.cases, 1, config.device)
+            record = launched(record, path, plan.cases, 1, device)
             folder.write_run(record)
             with Bar(record.method, len(plan.rescore), 1) as bar:
                 job = SceneJob(folder, record, shop, _no_edit, scorer, 0, (bar,))

@@ -102,3 +102,11 @@ def test_the_report_names_both_commands(run):
     assert sentences[1:3] == ["command: piva run pie-bench --method dds", "scored again by: piva score RUN"]
     record.launches.pop()
     assert "scored again by" not in " ".join(how_made(record))
+
+
+def test_a_device_that_is_not_there_is_said_before_any_work(run, capsys):
+    content = (run.path / "run.json").read_bytes()
+    assert run.score(str(run.path), "--device", "abacus") == 3
+    assert "--device abacus: this machine does not have it" in capsys.readouterr().err
+    assert run.asked == []
+    assert (run.path / "run.json").read_bytes() == content

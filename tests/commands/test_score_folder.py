@@ -96,3 +96,9 @@ def test_a_folder_without_images_is_a_wrong_folder(score, capsys):
     assert score() == 2
     assert "no image named by a case id, such as 000000000000.png" in capsys.readouterr().err
     assert score("--images", str(score.edits / "nowhere")) == 2
+
+
+def test_a_device_that_is_not_there_is_said(score, capsys):
+    fill(score)
+    assert score("--device", "abacus") == 3
+    assert "--device abacus: this machine does not have it" in capsys.readouterr().err
