@@ -28,7 +28,7 @@ from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_reconstruction import SceneReconstruction
 from piva.records import disk, write_atomically
 from piva.rendering.space import Space, unbounded_space
-from piva.representations.radiance_field import RadianceField, Render
+from piva.representations.radiance_field import RadianceField, Render, fit_of
 
 VERSION = 1
 """Raised when the same photographs and settings give another field."""
@@ -77,7 +77,9 @@ def empty_scene(capture: SceneCapture, settings: ReconstructionSettings) -> Radi
         space = unbounded_space(capture.train.cameras)
         if space.scale < LEAST_SCALE:
             raise DataError(capture.folder, ["its training cameras all stand in one place, where they look"])
-    return RadianceField(settings.field, space)
+    scene = RadianceField(settings.field, space)
+    scene.orient = capture.orient
+    return scene
 
 
 def reconstruct(
@@ -87,9 +89,10 @@ def reconstruct(
     device: torch.device | str = "cpu",
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> tuple[RadianceField, float]:
-    """The field fitted to the training views, and the seconds it took; goes on from a checkpoint in `folder`.
+    """The field fitted to the training views, and the seconds it took; goes on from what `folder` holds.
 
-    Writes field.safetensors. The draws are keyed by step, so that an interrupted fit ends in the same field.
+    Writes field.safetensors. A killed fit goes on from its checkpoint; the draws are keyed by step, so that it ends in
+    the same field. One that was killed after it had written the field has nothing left to do.
 
     Args:
         on_step: called with every step's number and loss [], which lies on the device.
@@ -98,6 +101,10 @@ def reconstruct(
         DataError: the cameras do not say where the scene is, or the field left the finite numbers.
     """
     key = reconstruction_key(capture, settings)
+    file = folder / FIELD_FILE
+    if file.is_file() and (made := fit_of(file)).get("key") == key:
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+        return RadianceField.load(file, device), float(made["seconds"])
     scene = empty_scene(capture, settings).to(device)
     module = SceneReconstruction(settings, scene, capture.train.to(device), key)
     checkpoint = Checkpoint(folder / CHECKPOINT_FILE, key, module, device)
@@ -114,7 +121,7 @@ def reconstruct(
         raise DataError(capture.folder, ["its field left the finite numbers: try smaller learning rates"])
     scene.refresh_occupancy()
     with disk(folder):
-        scene.save(folder / FIELD_FILE)
+        scene.save(file, {"key": key, "seconds": checkpoint.seconds})
         checkpoint.remove()
     return scene, checkpoint.seconds
 

@@ -57,6 +57,25 @@ def test_a_killed_fit_goes_on_to_the_same_field(tmp_path, monkeypatch):
         assert torch.equal(scene.state_dict()[name], value), name
 
 
+def test_a_fit_that_was_killed_after_it_wrote_the_field_has_nothing_left_to_do(tmp_path, monkeypatch):
+    def killed(self):
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", 0.0)
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+        patch.setattr("piva.checkpoint.Checkpoint.remove", killed)
+        reconstruct(ball_capture(), QUICK, tmp_path)
+    written, steps = RadianceField.load(tmp_path / "field.safetensors"), []
+    scene, seconds = reconstruct(ball_capture(), QUICK, tmp_path, on_step=lambda index, loss: steps.append(index))
+    assert steps == []
+    assert seconds > 0
+    assert all(torch.equal(value, scene.state_dict()[name]) for name, value in written.state_dict().items())
+    assert [path.name for path in tmp_path.iterdir()] == ["field.safetensors"]
+    other = QUICK.model_copy(update={"seed": 1, "steps": 2})
+    reconstruct(ball_capture(), other, tmp_path, on_step=lambda index, loss: steps.append(index))
+    assert steps == [0, 1]
+
+
 def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", 0.0)
 

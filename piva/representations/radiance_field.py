@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,12 @@ class RadianceField(nn.Module):
     Args:
         settings: of the field; what they leave to the kind of scene is filled in.
         space: where the scene is.
+
+    Attributes:
+        orient: [4,4] from the world of the capture's files to the scene's, where it is known. It travels with copies.
     """
+
+    orient: Tensor | None = None
 
     def __init__(self, settings: FieldSettings, space: Space):
         super().__init__()
@@ -184,14 +190,20 @@ class RadianceField(nn.Module):
         """A copy that shares nothing with this one, and does not train."""
         return copy.deepcopy(self).eval().requires_grad_(False)
 
-    def save(self, path: Path) -> None:
-        """Writes the file, whole or not at all."""
+    def save(self, path: Path, fit: Mapping[str, Any] | None = None) -> None:
+        """Writes the file, whole or not at all.
+
+        Args:
+            fit: JSON values of the fit that made it, for `fit_of`.
+        """
         settings = self.settings.model_copy(update={"samples": self._samples_per_side, **self.field.made_as})
         facts = {
             "version": FILE_VERSION,
             "settings": settings.model_dump(mode="json"),
             "bounded": self.space.bounded,
         }
+        facts |= {} if self.orient is None else {"orient": self.orient.tolist()}
+        facts |= {} if fit is None else {"fit": dict(fit)}
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
         write_atomically(path, save(tensors, metadata={HEADER: json.dumps(facts)}))
 
@@ -202,21 +214,36 @@ class RadianceField(nn.Module):
         Raises:
             PreflightError: the file is not there, or holds no radiance field that this version reads.
         """
-        if not path.is_file():
-            raise PreflightError(f"{path}: there is no such file")
+        facts = _header(path)
         try:
             with safe_open(path, framework="pt", device=str(device)) as file:
-                facts = json.loads((file.metadata() or {}).get(HEADER, "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as problem:
             raise PreflightError(f"{path} is no safetensors file: {problem}") from problem
-        if facts.get("version") != FILE_VERSION:
-            raise PreflightError(f"{path} holds no radiance field of version {FILE_VERSION}")
         space = Space(tensors["space.center"], float(tensors["space.scale"]), facts["bounded"])
         scene = cls(FieldSettings.model_validate(facts["settings"]), space)
         scene.occupancy.cells = tensors["occupancy.cells"]  # whose resolution may be another one
         scene.load_state_dict(tensors)
+        scene.orient = torch.tensor(facts["orient"]) if "orient" in facts else None
         return scene.to(device)
+
+
+def fit_of(path: Path) -> dict[str, Any]:
+    """What `RadianceField.save` was told of the fit; empty where it was told nothing. Raises as `load` does."""
+    return dict(_header(path).get("fit", {}))
+
+
+def _header(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise PreflightError(f"{path}: there is no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = dict(json.loads((file.metadata() or {}).get(HEADER, "{}")))
+    except SafetensorError as problem:
+        raise PreflightError(f"{path} is no safetensors file: {problem}") from problem
+    if facts.get("version") != FILE_VERSION:
+        raise PreflightError(f"{path} holds no radiance field of version {FILE_VERSION}")
+    return facts
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,6 +74,22 @@ def test_another_lpips_net_scores_a_finished_reconstruction_again(captured, tmp_
     assert (tmp_path / "out/field.safetensors").stat().st_mtime_ns == written
 
 
+def test_a_fit_that_was_killed_before_it_had_its_record_is_only_scored(captured, tmp_path, monkeypatch):
+    def killed(*_):
+        raise RuntimeError("killed")
+
+    arguments = ["reconstruct", "ball", "--out", str(tmp_path), *FLAGS]
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+        patch.setattr(reconstruct, "_score", killed)
+        main(arguments)
+    written = (tmp_path / "field.safetensors").stat().st_mtime_ns
+    assert main(arguments) == 0
+    assert (tmp_path / "field.safetensors").stat().st_mtime_ns == written
+    record = json.loads((tmp_path / "reconstruction.json").read_text())
+    assert record["seconds"] > 0
+    assert record["scores"]["psnr"] > 5
+
+
 def test_a_scene_without_held_out_views_has_no_scores(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(scenes, "read_scene", lambda folder, downscale: ball_capture(test_views=0))
     assert main(["reconstruct", "ball", "--out", str(tmp_path), *FLAGS]) == 0

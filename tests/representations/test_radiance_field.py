@@ -7,7 +7,7 @@ from piva.errors import PreflightError
 from piva.rendering.cameras import all_rays, orbit
 from piva.rendering.fields.settings import FieldSettings
 from piva.rendering.space import Space
-from piva.representations.radiance_field import RadianceField
+from piva.representations.radiance_field import RadianceField, fit_of
 
 RADIUS, DISTANCE = 0.6, 3.0
 
@@ -149,6 +149,20 @@ def test_a_saved_field_is_read_as_it_was(tmp_path):
     assert not loaded.space.bounded
     for name in ("image", "depth", "opacity"):
         assert torch.equal(getattr(loaded.render(view), name), getattr(scene.render(view), name))
+
+
+def test_a_file_knows_its_fit_and_copies_know_the_world_of_the_capture_s_files(tmp_path):
+    file, scene = tmp_path / "field.safetensors", ball()
+    scene.save(file)
+    assert fit_of(file) == {}
+    assert RadianceField.load(file).orient is None
+    scene.orient = torch.rand(4, 4)
+    scene.save(file, {"key": "a", "seconds": 1.5})
+    assert fit_of(file) == {"key": "a", "seconds": 1.5}
+    loaded = RadianceField.load(file)
+    loaded.clone_frozen().save(tmp_path / "copy.safetensors")
+    assert fit_of(tmp_path / "copy.safetensors") == {}
+    assert torch.equal(RadianceField.load(tmp_path / "copy.safetensors").orient, scene.orient)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
