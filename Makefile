@@ -7,10 +7,10 @@ CASES ?= 20
 STEPS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tuning comparison estimators frontier scenes speed test check
+.PHONY: help setup bench tuning comparison estimators frontier scene-tuning scenes speed test check
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
 setup: $(VENV)/ready ## make the virtual environment and install piva into it
 
@@ -85,14 +85,24 @@ NOE = $(BIN)/piva run noe-toybox $(SCENES) --case purple-cube-appearance white-c
   snowman-on-sand-addition orange-sphere-translation white-cylinder-translation
 IN2N = $(BIN)/piva run in2n-toybox $(SCENES) --case yellow-cube-appearance white-cone-appearance \
   orange-cylinder-addition snowman-on-sand-addition white-cone-translation green-sphere-translation
-LORA = --method piva --method.guidance 3 --method.lam 0.4 --method.aux.lr 1e-3
-CONTROL = --method piva --method.guidance 3 --method.lam 0.4 --method.aux.kind controlnet \
-  --method.aux.controlnet toybox --method.aux.lr 1e-4
+SCENE_TABLE = clip_text clip_direction consistency_direction_pair consistency_edit_direction janus_count lpips psnr \
+  lpips_growth psnr_to_true lpips_to_true edit_success kept
+PIVA = --method piva --method.guidance 3 --method.lam 0.4 --method.aux.lr 1e-3
+CONTROL = $(PIVA) --method.aux.kind controlnet --method.aux.controlnet toybox
+
+scene-tuning: setup ## choose 3D settings on two dev scenes (a quarter of an hour): reports/scene-tuning.md
+	for m in "--method sds --method.guidance 3" "--method sds --method.guidance 7.5" \
+	  "--method sds --method.guidance 15" "--method dds --method.guidance 3" "--method dds --method.guidance 7.5" \
+	  "$(PIVA)" "$(PIVA) --method.lam 1" "$(CONTROL)" "$(CONTROL) --method.lam 1" "$(CONTROL) --method.aux.lr 1e-4"; do \
+	  $(BIN)/piva run noe-toybox --split dev --steps 200 --tracker none --out runs/scene-tuning \
+	    --case snowman-on-grass-addition red-cube-translation $$m || exit 1; done
+	$(BIN)/piva report --runs runs/scene-tuning --metrics $(SCENE_TABLE) --into reports/scene-tuning.md
 
 scenes: setup ## six edits each of Noe-Toybox and IN2N-Toybox in 3D, six ways (two hours)
-	for m in "--method sds --method.guidance 7.5" "--method dds --method.guidance 3" "$(LORA)" \
-	  "$(LORA) --method.aux.camera True" "$(CONTROL)" "$(CONTROL) --method.aux.depth blank"; do \
+	for m in "--method dds --method.guidance 3" "--method sds --method.guidance 3" "$(PIVA)" \
+	  "$(PIVA) --method.aux.camera True" "$(CONTROL)" "$(CONTROL) --method.aux.depth blank"; do \
 	  $(NOE) $$m || exit 1; $(IN2N) $$m || exit 1; done
+	$(BIN)/piva report --runs runs/scenes --metrics $(SCENE_TABLE) --into reports/scenes.md --baseline "dds guidance=3.0"
 
 speed: setup ## how fast edits are, on an idle machine (half an hour): reports/speed.md, reports/means.md
 	$(BIN)/python -m benchmarks.speed --cases 2 --steps 30 --batch-sizes 1 4 16 --threads 2 --markdown reports/speed.md

@@ -15,6 +15,7 @@ from torch import Tensor
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.stored import trained_psi
 from piva.auxiliary.training import AuxiliaryTraining
+from piva.devices import begin_peak, peak_bytes
 from piva.errors import ConfigError
 from piva.modules.fitting import fit
 from piva.modules.image_editing import ImageEditing
@@ -45,7 +46,7 @@ class EditOutput:
     seconds: float  # of the batch, divided by its size
     unet_rows: int  # rows this case sent forward through the UNet, whether or not a gradient came back
     unet_rows_backward: int  # those of them a gradient came back through
-    peak_bytes: int | None  # of the batch, on the device; None where the device does not say
+    peak_bytes: int | None  # of the batch, as `piva.devices.peak_bytes` says it
     history: dict[str, list[float]]  # one value a step: t, direction_rms, drift_rms, rows, losses, ...
     error: str | None  # why the image is not to be used
     rows_cached: int = 0  # rows that came from the cache of source rows, in no other count
@@ -93,7 +94,7 @@ def edit_batch(
     if not inputs:
         return []
     started = time.perf_counter()
-    _reset_peak(prior.device)
+    begin_peak(prior.device)
     sources = [source_digest(case.image) for case in inputs]
     z_src = _source_latents(prior, inputs, sources, cache)
     plan = _plan(prior, method, inputs, z_src, steps, seed)
@@ -104,7 +105,7 @@ def edit_batch(
         fit(module, range(steps), prior.device)
     images = prior.decode(module.representation().detach()).float().cpu()
     seconds = (time.perf_counter() - started) / len(inputs)
-    return _outputs(inputs, module, psi_rows, images, seconds, _peak(prior.device))
+    return _outputs(inputs, module, psi_rows, images, seconds, peak_bytes(prior.device))
 
 
 def source_digest(image: Tensor, depth: Tensor | None = None, aux: AuxiliarySettings | None = None) -> str:
@@ -251,12 +252,3 @@ def _error(image: Tensor, history: dict[str, list[float]]) -> str | None:
     step = next((i for i, size in enumerate(sizes) if not size < float("inf")), None)
     when = f": the latent left the finite numbers at step {step}" if step is not None else ""
     return "the image is not finite" + when
-
-
-def _reset_peak(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def _peak(device: torch.device) -> int | None:
-    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

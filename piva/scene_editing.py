@@ -15,6 +15,7 @@ from piva.auxiliary.stored import keep, psi_key
 from piva.auxiliary.training import AuxiliaryTraining
 from piva.checkpoint import Checkpoint
 from piva.config import identity_values
+from piva.devices import begin_peak, peak_bytes
 from piva.keys import digest
 from piva.modules.fitting import fit
 from piva.modules.scene_editing import SceneEditing, SourceViews
@@ -68,7 +69,7 @@ class SceneEditOutput:
     psi_rows: int  # rows a stored psi was trained on before the edit, in no other count: 0 once the store has it
     aux_parameters: int  # numbers that were trained, in psi and phi together
     aux_bytes: int  # of psi and phi with AdamW's states, on the device
-    peak_bytes: int | None  # on the device; None where the device does not say
+    peak_bytes: int | None  # as `piva.devices.peak_bytes` says it
     history: dict[str, list[float]] = field(default_factory=dict)  # one value a step, the mean over its views
     error: str | None = None  # why the field is not to be used
 
@@ -103,7 +104,7 @@ def edit_scene(
         ConfigError: for settings that do not suit the prior.
     """
     check_range(method.t_min, method.t_max, len(prior.abar))
-    _reset_peak(prior.device)
+    begin_peak(prior.device)
     module, psi_rows = _module(prior, method, case, settings, steps, seed, cache, psi_store)
     history = _History()
     key = digest(_identity(prior, method, case, settings, steps, seed))
@@ -227,7 +228,7 @@ def _output(
         case_id=case_id, scene=module.scene.eval().requires_grad_(False), seconds=seconds,
         unet_rows=forward + backward, unet_rows_backward=backward, rows_cached=sum(engine.rows_cached),
         psi_rows=psi_rows, aux_parameters=sum(p.numel() for p in training.parameters) if training else 0,
-        aux_bytes=sum(x.numel() * x.element_size() for x in held), peak_bytes=_peak(engine.prior.device),
+        aux_bytes=sum(x.numel() * x.element_size() for x in held), peak_bytes=peak_bytes(engine.prior.device),
         history=history, error=None if finite else "the field left the finite numbers",
     )  # fmt: skip
 
@@ -257,12 +258,3 @@ class _History:
             self.known.setdefault(name, []).extend(numbers)
         self._new = {}
         return self.known
-
-
-def _reset_peak(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def _peak(device: torch.device) -> int | None:
-    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

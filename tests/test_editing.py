@@ -87,7 +87,7 @@ def test_history_says_what_happened(tiny_prior):
     assert output.image.dtype == torch.float32
     assert 0 <= output.image.min() <= output.image.max() <= 1
     assert output.seconds > 0
-    assert output.peak_bytes is None
+    assert 100e6 < output.peak_bytes < 100e9  # of this process, torch and all
     assert output.error is None
 
 

@@ -14,8 +14,9 @@ from benchmarks.scene_speed.floor import encode_seconds, render_seconds, rows_se
 from benchmarks.scene_speed.options import Options
 from benchmarks.scene_speed.steps import StepCost, step_cost
 from benchmarks.scene_speed.world import SceneWorld
-from benchmarks.speed.memory import Peak, in_new_process, peak_bytes
+from benchmarks.speed.memory import Peak, in_new_process
 from benchmarks.speed.report import ratio
+from piva.devices import peak_bytes
 
 STEP, RENDER, ENCODE = "step", "render", "encode"
 Key = tuple[str, int]
@@ -116,6 +117,6 @@ def peak_of(options: Options, contender: str, views: int) -> Peak:
     world = SceneWorld(options)
     (chosen,) = contenders((contender,), options.controlnet)
     _ = world.prior, world.case
-    loaded = peak_bytes(world.device)
+    loaded = peak_bytes(world.device) or 0
     step_cost(world, chosen, views, MEMORY_STEPS)
-    return Peak(max(peak_bytes(world.device), loaded), loaded)
+    return Peak(max(peak_bytes(world.device) or 0, loaded), loaded)

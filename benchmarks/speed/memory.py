@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
-
-import torch
 
 from benchmarks.speed.contenders import CAREFUL, OURS, contenders
 from benchmarks.speed.options import Options
 from benchmarks.speed.visits import literal_visit, our_visits
 from benchmarks.speed.world import World
+from piva.devices import peak_bytes
 
 STEPS = 3  # memory is the same in every step; rows that ours caches grow with them, and are not in the numbers
 
@@ -39,21 +35,9 @@ def peak(options: Options, contender: str, variant: str, size: int) -> Peak:
     world = World(options)
     (chosen,) = (c for c in contenders(options.methods, STEPS) if c.name == contender)
     prior = world.prior if variant == OURS else world.literal_prior
-    loaded = peak_bytes(prior.device)
+    loaded = peak_bytes(prior.device) or 0
     if variant == OURS:
         our_visits(world, chosen, STEPS, size)
     else:
         literal_visit(world, chosen, STEPS, careful=variant == CAREFUL)
-    return Peak(max(peak_bytes(prior.device), loaded), loaded)  # the kernel is off by a few pages, either way
-
-
-def peak_bytes(device: torch.device) -> int:
-    """The largest so far: VmHWM on Linux, where a new process inherits the ru_maxrss of the one that started it."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    status = Path("/proc/self/status")
-    if status.exists():
-        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return maximum if sys.platform == "darwin" else maximum * 1024
+    return Peak(max(peak_bytes(prior.device) or 0, loaded), loaded)  # the kernel is off by a few pages, either way

@@ -124,7 +124,7 @@ INFO: dict[str, MetricInfo] = {
     "rows_cached": MetricInfo("cost", "latents whose row a cache had", False, (0, INFINITY), digits=0),
     "psi_rows": MetricInfo("cost", "latents a stored psi was trained on first", False, (0, INFINITY), digits=0),
     "peak_bytes": MetricInfo(
-        "cost", "peak accelerator memory", False, (0, INFINITY), display_scale=1e-9, unit="GB", digits=2
+        "cost", "peak memory, of the process on a CPU", False, (0, INFINITY), display_scale=1e-9, unit="GB", digits=2
     ),
     "lpips_growth": MetricInfo(
         "cost",

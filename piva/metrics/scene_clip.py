@@ -23,7 +23,7 @@ from torch import Tensor
 from piva.metrics.batch import Missing, Value, content, values
 from piva.metrics.cache import FeatureCache
 from piva.metrics.clip import LEAST_CHANGE, SAME_IMAGE, SAME_TEXT, ClipModel, ClipScores, cosine
-from piva.metrics.views import SceneInput, ViewScores, mean_over_all, mean_over_defined
+from piva.metrics.views import SceneInput, ViewScores, mean_over_defined
 
 ONE_VIEW = "the scene has one view: there are no neighbours"
 SAME_VIEWS = "no two neighbouring views differ in both scenes: there is no direction"
@@ -98,8 +98,8 @@ class SceneClipScores:
         if len(scene) == 1:
             paired = {name: [Missing(ONE_VIEW)] for name in paired}
         return {
-            "clip_text": mean_over_all(values(cosine(edited, text_tgt.expand_as(edited)))),
-            "clip_image": mean_over_all(values(cosine(edited, src))),
+            "clip_text": mean_over_defined(values(cosine(edited, text_tgt.expand_as(edited)))),
+            "clip_image": mean_over_defined(values(cosine(edited, src))),
             "clip_direction": mean_over_defined(towards),
         } | {name: mean_over_defined(pairs) for name, pairs in paired.items()}
 

@@ -9,7 +9,7 @@ from piva.metrics.batch import Metric, Missing, Value
 from piva.metrics.cache import FeatureCache
 from piva.metrics.info import INFO, SCENE_SCORES, MetricInfo
 from piva.metrics.scorer import Scorer
-from piva.metrics.views import SceneInput, SceneMetric, ViewScores, mean_over_all
+from piva.metrics.views import SceneInput, SceneMetric, ViewScores, mean_over_defined
 
 
 class SceneScores(NamedTuple):
@@ -25,7 +25,7 @@ class SceneScorer:
     """Built once, used for every scene; features of originals, true edits and prompts are kept between calls.
 
     Args:
-        of_images: metrics of single images: a scene's score is the mean over its views.
+        of_images: metrics of single images: a scene's score is the mean over its views that have one.
         of_scenes: metrics of a scene's views together.
         missing: name -> reason, for scores that would need weights which are not there; they are None in every result.
         device: where scenes are scored; the metrics' models must be there already.
@@ -37,7 +37,7 @@ class SceneScorer:
         metrics: name -> declared facts, for every name that a result holds.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     """Of the way in which a scene's score is made from its views'."""
 
     def __init__(
@@ -75,7 +75,7 @@ class SceneScorer:
         return result
 
     def _means(self, scene: SceneInput) -> dict[str, ViewScores]:
-        """The scores of images, each the mean over all views."""
+        """The scores of images, each the mean over the views that have one."""
         if not self.of_images.spec:
             return {}
         views = self.of_images.score_batch(scene.as_images())
@@ -84,4 +84,4 @@ class SceneScorer:
             for name, column in columns.items():
                 value = view.values[name]
                 column.append(Missing(view.reasons[name]) if value is None else value)
-        return {name: mean_over_all(column) for name, column in columns.items()}
+        return {name: mean_over_defined(column) for name, column in columns.items()}

@@ -1,7 +1,7 @@
 """What the metrics of an edited scene are given and give back: two stacks of views from the same cameras.
 
-A scene's score is the mean over its views, or over the pairs of neighbouring views along the camera path. A view
-without a score leaves the scene without one, but a direction of change exists only in views where something changed.
+A scene's score is the mean over its views, or over the pairs of neighbouring views along the camera path, that have
+one: no direction of change exists where nothing changed, no finite PSNR between equal pictures.
 """
 
 from __future__ import annotations
@@ -97,15 +97,6 @@ class SceneMetric(Protocol):
         """The scores of one scene, for each name in `ids`."""
 
 
-def mean_over_all(by_view: Sequence[Value]) -> ViewScores:
-    """The mean; missing where any view is, with how many are and the first one's reason."""
-    gone = [value.reason for value in by_view if isinstance(value, Missing)]
-    if not gone:
-        return ViewScores(_mean(by_view), tuple(by_view))
-    reason = gone[0] if len(gone) == len(by_view) else f"{len(gone)} of {len(by_view)} views: {gone[0]}"
-    return ViewScores(Missing(reason), tuple(by_view))
-
-
 def mean_over_defined(by_view: Sequence[Value]) -> ViewScores:
     """The mean over the views that have a score; missing, with the first one's reason, where none has.
 
@@ -113,8 +104,4 @@ def mean_over_defined(by_view: Sequence[Value]) -> ViewScores:
         by_view: at least one.
     """
     some = [value for value in by_view if not isinstance(value, Missing)]
-    return ViewScores(_mean(some) if some else by_view[0], tuple(by_view))
-
-
-def _mean(values: Sequence[Value]) -> float:
-    return sum(value for value in values if not isinstance(value, Missing)) / len(values)
+    return ViewScores(sum(some) / len(some) if some else by_view[0], tuple(by_view))

@@ -135,7 +135,7 @@ def watched_run(root, out, updates, *flags):
 
 def timeless(case):
     scores = {"metrics", "course", "lpips_growth"}
-    return case.model_dump(exclude={"launch", "seconds_edit", "seconds_step"} | scores)
+    return case.model_dump(exclude={"launch", "seconds_edit", "seconds_step", "peak_bytes"} | scores)
 
 
 def alike(a, b):

@@ -92,7 +92,7 @@ def test_a_toybox_scene_is_scored_as_its_tables_say():
     assert (
         spec.items()
         >= {
-            "psnr_to_true": "psnr-to-true/0..1/whole@1/mean-over-views@1",
+            "psnr_to_true": "psnr-to-true/0..1/whole@1/mean-over-views@2",
             "clip_text": "clip-score/clip-toybox/64-bilinear/21494578/cosine@1/mean-over-views@1",
             CONSISTENCIES[0]: "consistency/clip-toybox/64-bilinear/21494578/direction-pair/signed-cosine@1",
             "janus_count": "janus-count/judge-toybox/2972b303/64/front-from-0.9/half-circles@1",

@@ -20,7 +20,7 @@ from piva.metrics.scene_clip import SceneClipScores
 from piva.metrics.scene_scorer import SceneScorer
 from piva.metrics.scorer import Scorer
 from piva.metrics.success import NO_LABELS, SuccessScores
-from piva.metrics.views import SceneInput, mean_over_all, mean_over_defined
+from piva.metrics.views import SceneInput, mean_over_defined
 from piva.registry import resolve
 
 SIZE, VIEWS = 64, 8
@@ -95,14 +95,18 @@ def test_scores_of_images_are_means_over_the_views(scorer):
     assert values["edit_success"] == pytest.approx(sum(blue) / VIEWS)
 
 
-def test_a_view_without_a_score_leaves_the_scene_without_one(scorer):
+def test_a_view_equal_to_the_original_has_no_psnr_and_leaves_that_of_the_others(scorer):
     one = scene()
     one.edited[5] = one.source[5]
     values, reasons, by_view = scorer.score(one)
-    assert values["psnr"] is by_view["psnr"][5] is None
-    assert all(view > 0 for view in by_view["psnr"][:5])
-    assert reasons["psnr"] == f"1 of {VIEWS} views: {EQUAL}"
+    others = by_view["psnr"][:5] + by_view["psnr"][6:]
+    assert by_view["psnr"][5] is None
+    assert values["psnr"] == pytest.approx(sum(others) / len(others))
     assert values["clip_direction"] is not None
+    one.edited[:] = one.source
+    values, reasons, _ = scorer.score(one)
+    assert values["psnr"] is None
+    assert reasons["psnr"] == EQUAL
 
 
 def test_without_truth_labels_and_a_front_there_is_a_reason_each(scorer):
@@ -126,7 +130,7 @@ def test_only_the_names_that_are_wanted(small_clip):
     clip = SceneClipScores(small_clip, "small/32")
     scorer = SceneScorer([FidelityScores()], [clip], names=("mse", "clip_image", "psnr_background"))
     assert scorer.spec == {
-        "mse": "mse/0..1/whole@1/mean-over-views@1",
+        "mse": "mse/0..1/whole@1/mean-over-views@2",
         "clip_image": "clip-image/small/32/cosine@1/mean-over-views@1",
     }
     assert list(scorer.score(scene()).values) == ["clip_image", "mse"]
@@ -141,12 +145,9 @@ def test_each_family_is_in_the_lookup_under_its_names(scorer):
 
 def test_means():
     some = [1.0, Missing("dark"), 3.0, Missing("flat")]
-    assert mean_over_all(some).value == Missing("2 of 4 views: dark")
-    assert mean_over_all([Missing("dark")] * 3).value == Missing("dark")
     assert mean_over_defined(some).value == 2
     assert mean_over_defined([Missing("dark"), Missing("flat")]).value == Missing("dark")
-    assert mean_over_all([1.0, 2.0]) == mean_over_defined([1.0, 2.0])
-    assert mean_over_all(some).by_view == tuple(some)
+    assert mean_over_defined(some).by_view == tuple(some)
 
 
 @pytest.mark.parametrize(
