@@ -62,9 +62,10 @@ def test_a_fit_that_was_killed_after_it_wrote_the_field_has_nothing_left_to_do(t
         raise RuntimeError("killed")
 
     monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", 0.0)
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+    with monkeypatch.context() as patch:
         patch.setattr("piva.checkpoint.Checkpoint.remove", killed)
-        reconstruct(ball_capture(), QUICK, tmp_path)
+        with pytest.raises(RuntimeError, match="killed"):
+            reconstruct(ball_capture(), QUICK, tmp_path)
     written, steps = RadianceField.load(tmp_path / "field.safetensors"), []
     scene, seconds = reconstruct(ball_capture(), QUICK, tmp_path, on_step=lambda index, loss: steps.append(index))
     assert steps == []

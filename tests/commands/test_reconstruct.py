@@ -79,9 +79,10 @@ def test_a_fit_that_was_killed_before_it_had_its_record_is_only_scored(captured,
         raise RuntimeError("killed")
 
     arguments = ["reconstruct", "ball", "--out", str(tmp_path), *FLAGS]
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+    with monkeypatch.context() as patch:
         patch.setattr(reconstruct, "_score", killed)
-        main(arguments)
+        with pytest.raises(RuntimeError, match="killed"):
+            main(arguments)
     written = (tmp_path / "field.safetensors").stat().st_mtime_ns
     assert main(arguments) == 0
     assert (tmp_path / "field.safetensors").stat().st_mtime_ns == written
