@@ -23,6 +23,7 @@ Render a radiance field along a camera path, as a video or as pictures.
 examples:
   piva render reconstructions/bear-0123456789abcdef
   piva render field.safetensors --path path.json --out frames
+  piva render reconstructions/bear-0123456789abcdef --path captures/bear/transforms.json
 """
 
 
@@ -33,7 +34,8 @@ class RenderConfig(Settings):
     """A field's file, or the folder of a reconstruction or an edit."""
 
     path: str = runtime("orbit")
-    """orbit: once around what the capture looked at. Otherwise a camera path of nerfstudio's viewer (JSON)."""
+    """orbit: once around what the capture looked at. Otherwise a file: a camera path of nerfstudio's viewer (JSON), or
+    the transforms.json (transforms_train.json) of the capture, whose own cameras are then gone along."""
 
     frames: int = runtime(120, ge=1)
     """Of an orbit."""
@@ -69,9 +71,10 @@ def main(arguments: Sequence[str]) -> int:
     import torch
 
     from piva.allocator import keep_freed_memory
+    from piva.data.camera_paths import read_path
     from piva.devices import pick_device
     from piva.records import disk
-    from piva.rendering.paths import around, read_path
+    from piva.rendering.paths import around
     from piva.representations.radiance_field import RadianceField
 
     keep_freed_memory()
@@ -81,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     if config.path == "orbit":
         cameras = around(scene.space, config.frames, config.elevation, config.fov, config.size)
     else:
-        cameras = read_path(Path(config.path), config.size)
+        cameras = read_path(Path(config.path), config.size, _orient(scene))
     views = _views(scene, cameras.to(device), config.depth)
     with disk(out):
         _write(out, torch.stack(views), config.fps)
@@ -96,6 +99,13 @@ def _field_in(folder: Path) -> Path:
 
     edited = folder / EDITED
     return edited if edited.is_file() else folder / FIELD_FILE
+
+
+def _orient(scene: "RadianceField") -> "Tensor | None":
+    """From the world of the capture's files to the scene's, [4,4]: bounded scenes keep theirs."""
+    import torch
+
+    return torch.eye(4) if scene.orient is None and scene.space.bounded else scene.orient
 
 
 def _views(scene: "RadianceField", cameras: "Cameras", depth: bool) -> "list[Tensor]":

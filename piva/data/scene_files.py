@@ -101,21 +101,28 @@ def _nerfstudio_shots(root: Path, content: Nerfstudio) -> tuple[dict[str, Shot],
     for number, frame in enumerate(content.frames):
         place, name = f"{NERFSTUDIO}: frames[{number}]", _plain(frame.file_path)
         file = path_inside(root, frame.file_path)
-        without = [key for key in ("fl_x", "fl_y", "cx", "cy", "w", "h") if _lens_value(content, frame, key) is None]
+        without = missing_lens(content, frame)
         if file is None:
             problems.append(f"{place}.file_path: {_outside(frame.file_path)}")
         elif name in found or name in missing:
             problems.append(f"{place}.file_path: {name!r} is listed twice")
         elif without:
-            problems.append(f"{place}: {', '.join(without)} is neither here nor shared by all frames")
+            problems.append(f"{place}: {without}")
         elif not file.is_file():
             missing.add(name)
         else:
-            found[name] = _nerfstudio_shot(name, file, content, frame)
+            found[name] = nerfstudio_shot(name, file, content, frame)
     return found, missing, problems or _none_left(NERFSTUDIO, len(found), len(missing))
 
 
-def _nerfstudio_shot(name: str, file: Path, shared: Nerfstudio, frame: Frame) -> Shot:
+def missing_lens(shared: Nerfstudio, frame: Frame) -> str:
+    """What the frame's lens lacks, as a sentence; empty where it lacks nothing."""
+    without = [key for key in ("fl_x", "fl_y", "cx", "cy", "w", "h") if _lens_value(shared, frame, key) is None]
+    return f"{', '.join(without)} is neither here nor shared by all frames" if without else ""
+
+
+def nerfstudio_shot(name: str, file: Path, shared: Nerfstudio, frame: Frame) -> Shot:
+    """The shot of a frame whose lens lacks nothing."""
     fx, fy, cx, cy, width, height = (
         float(_lens_value(shared, frame, key) or 0.0) for key in ("fl_x", "fl_y", "cx", "cy", "w", "h")
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from piva.data.pie_bench_checks import read_json
 from piva.data.problems import DataError, validation_sentences
@@ -33,6 +33,12 @@ def _known_model(model: str) -> str:
     if model not in ("OPENCV", "PINHOLE"):
         raise ValueError(f"{model[:40]!r} is not read, only OPENCV and PINHOLE are: undistort the images first")
     return model
+
+
+def _flat(matrix: Any) -> Any:
+    """Rows one after the other, as they may also be written."""
+    rows = isinstance(matrix, list) and all(isinstance(row, list) for row in matrix)
+    return [value for row in matrix for value in row] if rows else matrix
 
 
 Pose = Annotated[tuple[Row, Row, Row, Row], AfterValidator(_rigid)]
@@ -98,6 +104,21 @@ class Synthetic(_Json):
     camera_angle_x: Annotated[float, Field(gt=0, lt=math.pi)]
     """Horizontal field of view in radians."""
     frames: Annotated[list[SyntheticFrame], Field(min_length=1)]
+
+
+class PathFrame(_Json):
+    """One camera of a path."""
+
+    camera_to_world: Annotated[list[Number], BeforeValidator(_flat), Field(min_length=16, max_length=16)]
+    """Row by row."""
+    fov: Annotated[float, Field(gt=0, lt=180)]
+    """Vertical, in degrees."""
+
+
+class CameraPath(_Json):
+    """What nerfstudio's viewer exports."""
+
+    camera_path: Annotated[list[PathFrame], Field(min_length=1)]
 
 
 Content = TypeVar("Content", bound=BaseModel)

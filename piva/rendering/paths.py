@@ -1,16 +1,13 @@
-"""Camera paths: orbits, the one that edits are scored along, and files as nerfstudio's viewer writes them."""
+"""Camera paths: orbits, and the one that edits are scored along. Those of files: `piva/data/camera_paths.py`."""
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from piva.errors import PreflightError
 from piva.rendering.cameras import Cameras, focus, orbit
 from piva.rendering.space import NEAR, Space
 
@@ -70,32 +67,3 @@ def evaluation_path(capture: SceneCapture, frames: int, size: tuple[int, int]) -
         along = start + torch.linspace(0, arc, frames)
     fov_deg = math.degrees(2 * math.atan(size[0] / 2 / float(captured.focal[:, 1].median())))
     return orbit(along, elevation, distance.median(), center, fov_deg, size), closed
-
-
-def read_path(file: Path, size: tuple[int, int]) -> Cameras:
-    """The cameras of a nerfstudio camera path: `camera_path`, each with `camera_to_world` and a vertical `fov`.
-
-    Poses are in the scene's own, normalised world, as nerfstudio's viewer writes them.
-
-    Args:
-        size: height and width of the pictures.
-
-    Raises:
-        PreflightError: the file is not there, or is no such path.
-    """
-    height, width = size
-    try:
-        frames = json.loads(file.read_text())["camera_path"]
-        poses = [torch.tensor(frame["camera_to_world"], dtype=torch.float32).view(4, 4)[:3] for frame in frames]
-        fovs = [float(frame["fov"]) for frame in frames]
-    except OSError as problem:
-        raise PreflightError(f"cannot read {file}: {problem.strerror}") from problem
-    except (ValueError, KeyError, TypeError, RuntimeError) as problem:
-        raise PreflightError(f"{file} is no camera path of nerfstudio's: {problem!r}") from problem
-    if not poses:
-        raise PreflightError(f"{file} has no cameras")
-    if not (all(0 < fov < 180 for fov in fovs) and all(bool(pose.isfinite().all()) for pose in poses)):
-        raise PreflightError(f"{file}: a fov is not between 0 and 180 degrees, or a camera_to_world is not finite")
-    intrinsics = torch.tensor([height / 2 / math.tan(math.radians(fov) / 2) for fov in fovs])[:, None].repeat(1, 2)
-    center = torch.tensor([[width / 2, height / 2]]).repeat(len(poses), 1)
-    return Cameras(torch.stack(poses), intrinsics, center, width, height)

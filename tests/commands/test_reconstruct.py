@@ -6,10 +6,13 @@ import pytest
 import torch
 from capture_world import ball_capture
 from PIL import Image
+from scene_world import write_ball
 
 import piva.data.scenes as scenes
 from piva.cli import main
 from piva.commands import reconstruct
+from piva.data.images import read_image
+from piva.metrics.fidelity import psnr
 from piva.rendering.fields import hash_grid
 from piva.representations.radiance_field import RadianceField
 
@@ -139,3 +142,20 @@ def test_the_folder_of_an_edit_is_rendered_too(captured, tmp_path, monkeypatch):
     (tmp_path / "out" / "field.safetensors").rename(tmp_path / "edit" / "edited.safetensors")
     assert main(["render", str(tmp_path / "edit"), "--frames", "2", "--size", "16", "16"]) == 0
     assert (tmp_path / "edit" / "render.mp4").is_file()
+
+
+def test_a_field_is_rendered_from_its_capture_s_own_cameras(tmp_path):
+    write_ball(tmp_path / "ball")
+    fit = ["--steps", "40", "--rays", "256", "--field.resolution", "24", "--out", str(tmp_path / "out")]
+    assert main(["reconstruct", str(tmp_path / "ball"), *fit]) == 0
+    path = ["--path", str(tmp_path / "ball/transforms_test.json"), "--size", "32", "32"]
+    assert main(["render", str(tmp_path / "out"), *path, "--out", str(tmp_path / "frames")]) == 0
+    for number in range(2):
+        seen, photo = (read_image(tmp_path / f"{name}.png") for name in (f"frames/{number:04d}", f"ball/test/{number}"))
+        assert psnr(seen[None], photo[None]).item() > 14
+
+
+def test_a_path_that_cannot_be_gone_along_is_said(captured, tmp_path, capsys):
+    assert main(["reconstruct", "ball", "--out", str(tmp_path), *FLAGS]) == 0
+    assert main(["render", str(tmp_path), "--path", str(tmp_path / "none.json")]) == 3
+    assert "none.json can't be read: No such file or directory" in capsys.readouterr().err

@@ -1,14 +1,12 @@
-import json
 import math
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from piva.errors import PreflightError
 from piva.rendering.cameras import focus, orbit
 from piva.rendering.depth_pictures import inverse_depth
-from piva.rendering.paths import around, evaluation_path, read_path
+from piva.rendering.paths import around, evaluation_path
 from piva.rendering.space import Space
 from piva.representations.radiance_field import Render
 
@@ -21,39 +19,6 @@ def test_an_orbit_frames_the_cube_from_all_sides():
     torch.testing.assert_close(away[:, 2] / away.norm(dim=-1), torch.full((8,), 0.5))  # sin 30
     torch.testing.assert_close(torch.nn.functional.normalize(-away, dim=-1), cameras.forward, atol=1e-6, rtol=0)
     assert (cameras.height, cameras.width) == (20, 30)
-
-
-def test_a_camera_path_of_nerfstudio_is_read(tmp_path):
-    pose = torch.eye(4)
-    pose[:3, 3] = torch.tensor([1.0, 2.0, 3.0])
-    frame = {"camera_to_world": pose.flatten().tolist(), "fov": 90.0, "aspect": 1}
-    (tmp_path / "path.json").write_text(json.dumps({"camera_path": [frame, frame | {"fov": 60.0}]}))
-    cameras = read_path(tmp_path / "path.json", (100, 200))
-    assert cameras.positions.tolist() == [[1.0, 2.0, 3.0]] * 2
-    torch.testing.assert_close(cameras.focal[:, 1], torch.tensor([50.0, 50 / math.tan(math.radians(30))]))
-    assert cameras.center[0].tolist() == [100.0, 50.0]
-
-
-def one_camera(fov, x):
-    """A camera path as JSON."""
-    pose = torch.eye(4)
-    pose[0, 3] = x
-    return json.dumps({"camera_path": [{"camera_to_world": pose.flatten().tolist(), "fov": fov}]})
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *("{}", '{"camera_path": []}', '{"camera_path": [{"fov": 50}]}', "no", None),
-        *(one_camera(0, 0), one_camera(180, 0), one_camera(math.nan, 0), one_camera(50, math.inf)),
-    ],
-)
-def test_what_is_no_camera_path_is_refused(tmp_path, content):
-    file = tmp_path / "path.json"
-    if content is not None:
-        file.write_text(content)
-    with pytest.raises(PreflightError, match=r"path\.json"):
-        read_path(file, (8, 8))
 
 
 def test_inverse_depth_is_1_where_nearest_and_0_in_the_background():
