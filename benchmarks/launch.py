@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from piva.metrics.loading import Pictures
     from piva.metrics.scene_scorer import SceneScorer
     from piva.metrics.scorer import Scorer
+    from piva.priors.facts import PriorFacts
     from piva.priors.stable_diffusion import StableDiffusionPrior
 
+P = TypeVar("P", "StableDiffusionPrior", "PriorFacts")
 S = TypeVar("S", "Scorer", "SceneScorer")
 FREE_BYTES = 100 * 2**20
 
@@ -42,15 +44,26 @@ def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
     from piva.allocator import keep_freed_memory
     from piva.priors.stable_diffusion import StableDiffusionPrior
 
+    prior = _opened(StableDiffusionPrior.from_config, config)
+    if prior.device.type == "cpu":
+        keep_freed_memory()
+    return prior
+
+
+def prior_facts(config: PriorConfig) -> "PriorFacts":
+    """What is known of that prior without its weights. Raises as `load_prior` does."""
+    from piva.priors.facts import PriorFacts
+
+    return _opened(PriorFacts, config)
+
+
+def _opened(make: "Callable[[PriorConfig], P]", config: PriorConfig) -> "P":
     try:
-        prior = StableDiffusionPrior.from_config(config)
+        return make(config)
     except ConfigError:
         raise
     except (OSError, ValueError, RuntimeError) as problem:
         raise PreflightError(f"cannot load the prior {config.model!r}: {problem}") from problem
-    if prior.device.type == "cpu":
-        keep_freed_memory()
-    return prior
 
 
 def load_scorer(device: str, flags: MetricFlags, pictures: "Pictures") -> "Scorer":

@@ -13,6 +13,7 @@ from pydantic import ValidationError, create_model
 from pydantic_core import ErrorDetails
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
+from piva.commands.literals import standing_alone
 from piva.config import Settings, identity
 from piva.errors import ConfigError
 from piva.registry import resolve
@@ -41,7 +42,8 @@ def parse(kind: type[S], command: str, arguments: Sequence[str], about: str | No
     registry = ConstructorRegistry()
     registry.struct_rule(_unchecked)
     with registry:
-        values: Any = tyro.cli(kind, prog=f"piva {command}", args=list(arguments), description=about)
+        words = standing_alone(kind, arguments)
+        values: Any = tyro.cli(kind, prog=f"piva {command}", args=words, description=about)
     try:
         return kind.model_validate(values)
     except ValidationError as problem:

@@ -19,14 +19,13 @@ from piva.auxiliary.kinds import Auxiliaries
 from piva.auxiliary.lora import StackedLoRA
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.config import PriorConfig
-from piva.devices import pick_device
 from piva.errors import ConfigError, PreflightError
 from piva.objectives import PREDICTIONS
 from piva.priors import Segment
-from piva.priors.pipelines import config_folder, content_hash, hub_folder, read_checkpoint, read_pipeline
+from piva.priors.facts import Location, fingerprint, locate, sizes
+from piva.priors.pipelines import read_checkpoint, read_pipeline
 from piva.schedule import alphas_cumprod
 
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _KEPT_PROMPTS, _ENCODED_TOGETHER = 1024, 64
 SLICED_FROM = 64 * 64
 """Latents of so many positions go through the VAE one image at a time: at 512x512 a batch of them takes more memory
@@ -85,17 +84,9 @@ class StableDiffusionPrior:
 
     def _take_size(self, image_size: tuple[int, int] | None) -> None:
         """Image and latent size: those asked for, or those the model was trained for."""
-        scale = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        size = self.unet.config.sample_size
-        height, width = (size, size) if isinstance(size, int) else size
-        self._trained_size = (height * scale, width * scale)
-        self.image_size = image_size or self._trained_size
-        if any(side % scale for side in self.image_size):
-            given = "x".join(map(str, self.image_size))
-            raise ConfigError(f"{self.name} takes images whose sides are multiples of {scale}, which {given} is not")
-        height, width = (side // scale for side in self.image_size)
-        self.latent_shape = (self.unet.config.in_channels, height, width)
-        if height * width >= SLICED_FROM:
+        self._sizes = sizes(self.name, self.unet.config, self.vae.config, image_size)
+        self.image_size, self.latent_shape = self._sizes.image, self._sizes.latent
+        if self.latent_shape[1] * self.latent_shape[2] >= SLICED_FROM:
             self.vae.enable_slicing()
 
     @classmethod
@@ -122,33 +113,13 @@ class StableDiffusionPrior:
             PreflightError: when the model, or the device, is not there; one sentence, and no wait for a network.
             ConfigError: when the settings do not fit the model.
         """
-        where = pick_device(device)
-        kind = _DTYPES[dtype] if dtype != "auto" else torch.float32 if where.type == "cpu" else torch.float16
-        options |= {"device": where, "dtype": kind}
-        path = Path(model).expanduser()
-        if path.suffix in (".safetensors", ".ckpt") and not path.is_dir():
-            folder = config_folder(path, config, allow_download)
-            return cls(folder, name=path.stem, checkpoint=path, **options)
-        if config is not None:
-            raise ConfigError(f"--prior.config goes with a .safetensors file; {model!r} has a configuration of its own")
-        if model == "toybox":
-            from piva.toybox.models import weights
-
-            return cls(weights.folder("diffusion"), name="toybox", **options)
-        if path.is_dir():
-            return cls(path, name=path.resolve().name, **options)
-        folder = hub_folder(model, revision, allow_download)
-        return cls(folder, name=model, fingerprint=f"{model}@{folder.name}", **options)
+        return cls(**vars(locate(model, revision, config, device, dtype, allow_download)), **options)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of everything that can change a score: a hash of weights and configuration, or id@commit; the dtype; and the
-        image size where it is not the model's own.
-        """
-        weights = self._fingerprint or content_hash(self.folder, self._checkpoint)
-        height, width = self.image_size
-        size = "" if self.image_size == self._trained_size else f"/{height}x{width}"
-        return f"{weights}/{str(self.dtype).removeprefix('torch.')}{size}"
+        """Of everything that can change a score: weights and configuration, the dtype, and the image size."""
+        place = Location(self.folder, self.name, self.device, self.dtype, self._fingerprint, self._checkpoint)
+        return fingerprint(place, self._sizes)
 
     def encode(self, images: Tensor) -> Tensor:
         """Posterior means times the scaling factor [B,C,h,w] of images [B,3,H,W] in [0,1].

@@ -1,0 +1,79 @@
+"""From the arguments of `piva run` to its settings; of pictures and of scenes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import create_model
+
+from piva.commands.arguments import parse, take_name, with_method
+from piva.commands.literals import unpacked
+from piva.config import RunConfig, identity, runtime
+from piva.registry import resolve
+from piva.scene_config import SceneRunConfig
+
+if TYPE_CHECKING:
+    from benchmarks.scenes import SceneBenchmark, SceneDefaults
+
+ABOUT_IMAGES = """\
+Edit and score the cases of {names}; or of scenes, which have flags of their own: piva run {scenes} --help. \
+--method is one of {methods}."""
+
+ABOUT_SCENES = """\
+Reconstruct, edit and score the scenes of {name}. --method is one of {methods}.
+Reconstructions are kept in the cache folder, and shared by all runs.{lam}
+
+example: piva run {name}{root} --method piva --limit 3
+"""
+
+
+def run_settings(arguments: Sequence[str]) -> tuple[Any, Any]:
+    """(benchmark, settings with a field `method`) of what follows `piva run`.
+
+    Raises:
+        ConfigError: a name or a value is not allowed. (What tyro finds wrong ends the program.)
+    """
+    from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
+
+    name, rest = take_name("benchmark", BENCHMARKS | SCENE_BENCHMARKS, arguments, "run")
+    if name in SCENE_BENCHMARKS:
+        benchmark = resolve("benchmark", SCENE_BENCHMARKS, name)
+        return benchmark, scene_settings(benchmark, rest)
+    config = image_settings(name, rest)
+    return resolve("benchmark", BENCHMARKS | SCENE_BENCHMARKS, str(name)), config
+
+
+def image_settings(name: str | None, arguments: Sequence[str]) -> Any:
+    """RunConfig with a field `method`; without a benchmark's name only for --help."""
+    from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
+    from benchmarks.identity_rows import IDENTITY_ROWS
+    from piva.methods import METHODS
+
+    kind, rest = with_method(RunConfig, METHODS | IDENTITY_ROWS, unpacked(arguments))
+    about = ABOUT_IMAGES.format(
+        names=" or ".join(BENCHMARKS), scenes="|".join(SCENE_BENCHMARKS), methods=", ".join(METHODS | IDENTITY_ROWS)
+    )
+    return parse(kind, f"run {name or 'BENCHMARK'}", rest, about)
+
+
+def scene_settings(benchmark: "SceneBenchmark", arguments: Sequence[str]) -> Any:
+    """SceneRunConfig with the benchmark's own defaults and a field `method`."""
+    from piva.methods import METHODS
+
+    defaults = benchmark.defaults
+    own = {} if defaults.lam is None else {"lam": defaults.lam}
+    kind, rest = with_method(_with_defaults(defaults), METHODS, unpacked(arguments), own)
+    lam = f" lambda is {defaults.lam:g} unless given, for methods that have one." if own else ""
+    root = "" if benchmark.toybox else " --root DIR"
+    about = ABOUT_SCENES.format(name=benchmark.name, methods=", ".join(METHODS), lam=lam, root=root)
+    return parse(kind, f"run {benchmark.name}", rest, about)
+
+
+def _with_defaults(defaults: "SceneDefaults") -> type[SceneRunConfig]:
+    """The settings with the benchmark's own defaults, which --help then shows."""
+    fields = SceneRunConfig.model_fields
+    changed: dict[str, Any] = {
+        "steps": (int, identity(defaults.steps, ge=1, description=fields["steps"].description)),
+        "eval_views": (int, identity(defaults.eval_views, ge=2, description=fields["eval_views"].description)),
+        "metrics_every": (int, runtime(defaults.metrics_every, ge=0, description=fields["metrics_every"].description)),
+    }
+    return create_model("SceneRunConfig", __base__=SceneRunConfig, __doc__=SceneRunConfig.__doc__, **changed)
