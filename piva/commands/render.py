@@ -56,7 +56,7 @@ class RenderConfig(Settings):
     """An .mp4, or a folder for one PNG a frame; render.mp4 beside the field otherwise."""
 
     depth: bool = runtime(False)
-    """Inverse depth, near = white, in place of colours."""
+    """Inverse depth in place of colours: what is nearest in any of the frames is white, so that none flickers."""
 
     device: str = runtime("cpu")
     """Where it runs: cpu, cuda."""
@@ -85,9 +85,11 @@ def main(arguments: Sequence[str]) -> int:
         cameras = around(scene.space, config.frames, config.elevation, config.fov, config.size)
     else:
         cameras = read_path(Path(config.path), config.size, _orient(scene))
-    views = _views(scene, cameras.to(device), config.depth)
+    views = torch.stack(_views(scene, cameras.to(device), config.depth))
+    if config.depth:
+        views /= views.amax().clamp_min(1e-6)
     with disk(out):
-        _write(out, torch.stack(views), config.fps)
+        _write(out, views, config.fps)
     print(out)
     return COMPLETE
 
@@ -109,17 +111,17 @@ def _orient(scene: "RadianceField") -> "Tensor | None":
 
 
 def _views(scene: "RadianceField", cameras: "Cameras", depth: bool) -> "list[Tensor]":
-    """[3,H,W] of each camera, one after the other."""
+    """[3,H,W] of each camera, one after the other; depths are not scaled yet."""
     import torch
     from rich.progress import track
 
-    from piva.rendering.depth_pictures import inverse_depth
+    from piva.rendering.depth_pictures import nearness
 
     views = []
     with torch.no_grad():
         for view in track(range(len(cameras)), "rendering"):
             seen = scene.render(cameras[view])
-            views.append((inverse_depth(seen).expand(-1, 3, -1, -1) if depth else seen.image)[0].cpu())
+            views.append((nearness(seen).expand(-1, 3, -1, -1) if depth else seen.image)[0].cpu())
     return views
 
 

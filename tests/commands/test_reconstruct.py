@@ -13,6 +13,7 @@ from piva.cli import main
 from piva.commands import reconstruct
 from piva.data.images import read_image
 from piva.metrics.fidelity import psnr
+from piva.rendering.cameras import orbit
 from piva.rendering.fields import hash_grid
 from piva.representations.radiance_field import RadianceField
 
@@ -153,6 +154,19 @@ def test_a_field_is_rendered_from_its_capture_s_own_cameras(tmp_path):
     for number in range(2):
         seen, photo = (read_image(tmp_path / f"{name}.png") for name in (f"frames/{number:04d}", f"ball/test/{number}"))
         assert psnr(seen[None], photo[None]).item() > 14
+
+
+def test_depth_has_one_scale_for_all_frames(tmp_path, captured):
+    """Two cameras, of which one stands at twice the distance from the ball's centre."""
+    assert main(["reconstruct", "ball", "--out", str(tmp_path), *FLAGS, "--steps", "60", "--rays", "512"]) == 0
+    near, far = orbit(torch.zeros(2), 0.0, torch.tensor([2.0, 4.0]), torch.zeros(3), 35.0, (16, 16)).c2w
+    path = [{"camera_to_world": [*pose.flatten().tolist(), 0, 0, 0, 1], "fov": 35} for pose in (near, far)]
+    (tmp_path / "path.json").write_text(json.dumps({"camera_path": path}))
+    flags = ["--path", str(tmp_path / "path.json"), "--size", "16", "16", "--out", str(tmp_path / "frames"), "--depth"]
+    assert main(["render", str(tmp_path), *flags]) == 0
+    first, second = (read_image(tmp_path / f"frames/000{number}.png").amax().item() for number in range(2))
+    assert first == 1
+    assert second == pytest.approx((2 - 0.6) / (4 - 0.6), abs=0.1)  # nearest points of a ball of radius 0.6
 
 
 def test_a_path_that_cannot_be_gone_along_is_said(captured, tmp_path, capsys):
