@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.plan import Batch, Plan, Plannable
+from benchmarks.watching import Observer, Stopped, Unwatched
 from piva.data.images import read_image, to_eight_bits, to_pil
 from piva.data.pie_bench import Case, load_image, load_mask, load_true_edit
 from piva.editing import EditInput, EditOutput
@@ -28,16 +29,6 @@ RESCORE_TOGETHER = 16
 
 class Skipped(Exception):
     """Raised by an edit function that has nothing for a case: recorded as skipped, not as an error."""
-
-
-class Observer(Protocol):
-    """Something that watches a run; it must not raise. What it shows of a scene is a few views side by side."""
-
-    def step(self, values: dict[str, Any]) -> None:
-        """Called after every update of a batch, with what the engine reports and the number of its `cases`."""
-
-    def case(self, record: CaseRecord, source: Tensor | None, edited: Tensor | None) -> None:
-        """Called when a case has been recorded; images are [3, H, W], None where there is none."""
 
 
 class Recording(Protocol):
@@ -63,6 +54,8 @@ class Job:
     scorer: Any
     """`piva.metrics.scorer.Scorer`, or what scores like it."""
     observers: tuple[Observer, ...] = ()
+    goes_on: Callable[[], bool] = Unwatched().goes_on
+    """Asked before every batch of edits; `Watch.goes_on` where one watches."""
     costs_known: bool = True
     """False where images were made elsewhere: time and rows are then unknown, not zero."""
 
@@ -89,6 +82,7 @@ def execute(job: Job, plan: Plan) -> None:
     Raises:
         ConfigError: an edit finds the settings wrong.
         PreflightError: the disk or the device refuses. What was recorded before is kept.
+        Stopped: the job does not go on.
     """
     for start in range(0, len(plan.rescore), RESCORE_TOGETHER):
         works = _load(job, plan, plan.rescore[start : start + RESCORE_TOGETHER], wanted=None)
@@ -96,6 +90,8 @@ def execute(job: Job, plan: Plan) -> None:
             work.edited = read_image(job.folder.path / str(work.record.image))
         _score(job, works)
     for batch in plan.batches:
+        if not job.goes_on():
+            raise Stopped
         _edit_batch(job, plan, batch)
 
 

@@ -25,10 +25,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.plan import Plan
-from benchmarks.runner import Observer, begun, close, note_costs, note_failure, summary
+from benchmarks.runner import begun, close, note_costs, note_failure, summary
 from benchmarks.scene_scores import WATCHED_VIEWS, Scored, Watch, score
 from benchmarks.scene_work import Scene, Workshop
 from benchmarks.scenes import SceneEditCase
+from benchmarks.watching import Observer, Stopped, Unwatched
 from piva.data.problems import DataError
 from piva.errors import ConfigError, PreflightError
 from piva.keys import file_hash
@@ -69,6 +70,8 @@ class SceneJob:
     metrics_every: int
     """Steps between two looks at an edit on its way; 0: none."""
     observers: tuple[Observer, ...] = ()
+    goes_on: Callable[[], bool] = Unwatched().goes_on
+    """Asked before every scene and every edit of it; `Watch.goes_on` where one watches."""
 
 
 def execute(job: SceneJob, plan: Plan[SceneEditCase], on_reconstruction: Callable[[str, int, int], None]) -> None:
@@ -77,9 +80,11 @@ def execute(job: SceneJob, plan: Plan[SceneEditCase], on_reconstruction: Callabl
     Raises:
         ConfigError: an edit finds the settings wrong.
         PreflightError: the disk or the device refuses. What was recorded before is kept.
+        Stopped: the job does not go on.
     """
     for folder, cases in _by_scene([*plan.rescore, *(case for batch in plan.batches for case in batch.cases)]):
         records = [_begun(job, plan, case) for case in cases]
+        _check_on(job)
         try:
             scene = job.workshop.open(folder, on_reconstruction)
         except Exception as problem:  # whatever is wrong with a scene is the result of its edits, and of no other's
@@ -90,7 +95,13 @@ def execute(job: SceneJob, plan: Plan[SceneEditCase], on_reconstruction: Callabl
                 close(job, record)
             continue
         for case, record in zip(cases, records, strict=True):
+            _check_on(job)
             _edit_and_score(job, scene, case, record, edited=case.id in plan.edited)
+
+
+def _check_on(job: SceneJob) -> None:
+    if not job.goes_on():
+        raise Stopped
 
 
 def _by_scene(cases: Sequence[SceneEditCase]) -> Iterator[tuple[Path, list[SceneEditCase]]]:

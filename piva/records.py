@@ -182,11 +182,16 @@ def disk(path: Path) -> Iterator[None]:
         raise PreflightError(f"cannot write to {path}: {problem}; what was recorded before is kept") from problem
 
 
+class BusyError(PreflightError):
+    """Another process writes to the run's folder."""
+
+
 class RunFolder:
     """The folder of one run, open for writing by one process.
 
     Raises:
-        PreflightError: another process writes to it, or the disk refuses.
+        BusyError: another process writes to it.
+        PreflightError: the disk refuses.
     """
 
     def __init__(self, path: Path) -> None:
@@ -198,7 +203,7 @@ class RunFolder:
             fcntl.flock(self._cases, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as problem:
             self._cases.close()
-            raise PreflightError(f"another process is writing to {path}; wait for it or stop it") from problem
+            raise BusyError(f"another process is writing to {path}; wait for it or stop it") from problem
         self._cut_torn_line()
 
     def __enter__(self) -> "RunFolder":
@@ -233,6 +238,18 @@ class RunFolder:
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.truncate(path, whole)
+
+
+def is_busy(path: Path) -> bool:
+    """Whether a process has the run's folder open for writing."""
+    try:
+        with (path / CASES_FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def read_run(path: Path) -> RunRecord:

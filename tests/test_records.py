@@ -11,7 +11,7 @@ from PIL import Image
 
 from piva.cli import main
 from piva.errors import ConfigError, PreflightError
-from piva.records import CASES_FILE, RunFolder, find_run, read_cases, read_run, write_atomically
+from piva.records import CASES_FILE, RunFolder, find_run, is_busy, read_cases, read_run, write_atomically
 
 
 def test_records_come_back_as_they_were(tmp_path):
@@ -140,7 +140,10 @@ def test_a_second_writer_is_turned_away(tmp_path):
     )
     with RunFolder(tmp_path):
         second = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert is_busy(tmp_path)
     assert "another process is writing" in second.stdout
+    assert not is_busy(tmp_path)
+    assert not is_busy(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize(

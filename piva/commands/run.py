@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.depth import Depths
     from benchmarks.forecast import Command
     from benchmarks.plan import Plan
+    from benchmarks.watching import Watch
     from piva.data.pie_bench import Case
     from piva.records import RunFolder, RunRecord
 
@@ -34,10 +35,15 @@ class Tools:
     scorer: Any
     depths: "Depths | None"
     """None where the method reads no depth."""
+    watch: "Watch"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Exit code: complete, some cases failed, or interrupted."""
+def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
+    """Exit code: complete, some cases failed, or interrupted.
+
+    Raises:
+        benchmarks.watching.Stopped: `watch`, which is told of every case, ended the run.
+    """
     from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
     from benchmarks.identity_rows import IDENTITY_ROWS
     from piva.methods import METHODS
@@ -46,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     if name in SCENE_BENCHMARKS:
         from piva.commands.run_scenes import main as run_scenes
 
-        return run_scenes(str(name), rest)
+        return run_scenes(str(name), rest, watch)
     kind, rest = with_method(RunConfig, METHODS | IDENTITY_ROWS, rest)
     about = (
         f"Edit and score the cases of {' or '.join(BENCHMARKS)}; or of scenes, which have flags of their own: "
@@ -54,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         f"--method is one of {', '.join(METHODS | IDENTITY_ROWS)}."
     )
     config = parse(kind, f"run {name or 'BENCHMARK'}", rest, about)
-    tools = _prepare(resolve("benchmark", BENCHMARKS | SCENE_BENCHMARKS, str(name)), config)
+    tools = _prepare(resolve("benchmark", BENCHMARKS | SCENE_BENCHMARKS, str(name)), config, watch)
     if config.dry_run:
         return _forecast(tools)
     codes = []
@@ -65,11 +71,12 @@ def main(arguments: Sequence[str]) -> int:
     return max(codes)
 
 
-def _prepare(benchmark: Any, config: Any) -> Tools:
+def _prepare(benchmark: Any, config: Any, watch: "Watch | None" = None) -> Tools:
     """Everything that can be wrong before any work is found here."""
     from benchmarks.depth import depths_of
     from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
     from benchmarks.plan import spread
+    from benchmarks.watching import Unwatched
 
     if not config.dry_run:
         check_disk(config.out)
@@ -81,7 +88,7 @@ def _prepare(benchmark: Any, config: Any) -> Tools:
     if config.prior.drop_text_encoder and not config.dry_run:
         prior.drop_text_encoder(["", *(prompt for case in cases for prompt in (case.src, case.tgt))])
     scorer = load_scorer(str(prior.device), config, benchmark.pictures)
-    return Tools(benchmark, config, root, cases, prior, scorer, depths)
+    return Tools(benchmark, config, root, cases, prior, scorer, depths, watch or Unwatched())
 
 
 def _forecast(tools: Tools) -> int:
@@ -161,7 +168,8 @@ def _execute(tools: Tools, record: "RunRecord", folder: "RunFolder", plan: "Plan
     mirror.start(record, folder.path)
     try:
         with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
-            execute(Job(folder, record, lambda case: prior.image_size, edit, tools.scorer, (bar, mirror)), plan)
+            observers, goes_on = (bar, mirror, tools.watch), tools.watch.goes_on
+            execute(Job(folder, record, lambda case: prior.image_size, edit, tools.scorer, observers, goes_on), plan)
     except KeyboardInterrupt:
         print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)
         return True

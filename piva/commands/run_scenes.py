@@ -18,6 +18,7 @@ from piva.scene_config import SceneRunConfig
 if TYPE_CHECKING:
     from benchmarks.plan import Plan
     from benchmarks.scenes import SceneBenchmark, SceneDefaults, SceneEditCase
+    from benchmarks.watching import Watch
     from piva.metrics.scene_scorer import SceneScorer
     from piva.records import RunFolder, RunRecord
 
@@ -40,10 +41,15 @@ class Tools:
     cases: "list[SceneEditCase]"
     prior: Any
     scorer: "SceneScorer"
+    watch: "Watch"
 
 
-def main(name: str, arguments: Sequence[str]) -> int:
-    """Exit code: complete, some cases failed, or interrupted."""
+def main(name: str, arguments: Sequence[str], watch: "Watch | None" = None) -> int:
+    """Exit code: complete, some cases failed, or interrupted.
+
+    Raises:
+        benchmarks.watching.Stopped: `watch`, which is told of every case, ended the run.
+    """
     from benchmarks import SCENE_BENCHMARKS
     from piva.methods import METHODS
 
@@ -54,7 +60,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     lam = f" lambda is {defaults.lam:g} unless given, for methods that have one." if own else ""
     root = "" if benchmark.toybox else " --root DIR"
     about = ABOUT.format(name=name, methods=", ".join(METHODS), lam=lam, root=root)
-    tools = _prepare(benchmark, parse(kind, f"run {name}", rest, about))
+    tools = _prepare(benchmark, parse(kind, f"run {name}", rest, about), watch)
     if tools.config.dry_run:
         return _forecast(tools)
     codes = []
@@ -76,10 +82,11 @@ def _with_defaults(defaults: "SceneDefaults") -> type[SceneRunConfig]:
     return create_model("SceneRunConfig", __base__=SceneRunConfig, __doc__=SceneRunConfig.__doc__, **changed)
 
 
-def _prepare(benchmark: "SceneBenchmark", config: Any) -> Tools:
+def _prepare(benchmark: "SceneBenchmark", config: Any, watch: "Watch | None" = None) -> Tools:
     """Everything that can be wrong before any work is found here."""
     from benchmarks import launch, scene_launch
     from benchmarks.plan import spread
+    from benchmarks.watching import Unwatched
 
     if not config.dry_run:
         launch.check_disk(config.out)
@@ -90,7 +97,7 @@ def _prepare(benchmark: "SceneBenchmark", config: Any) -> Tools:
     if config.prior.drop_text_encoder and not config.dry_run:
         prior.drop_text_encoder(["", *(prompt for case in cases for prompt in (case.edit.source, case.edit.target))])
     scorer = scene_launch.load_scene_scorer(str(prior.device), config, benchmark.pictures)
-    return Tools(benchmark, config, root, cases, prior, scorer)
+    return Tools(benchmark, config, root, cases, prior, scorer, watch or Unwatched())
 
 
 def _forecast(tools: Tools) -> int:
@@ -148,8 +155,9 @@ def _execute(tools: Tools, record: "RunRecord", folder: "RunFolder", plan: "Plan
     try:
         with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
             job = SceneJob(
-                folder, record, workshop(config, prior), edit, tools.scorer, config.metrics_every, (bar, mirror)
-            )
+                folder, record, workshop(config, prior), edit, tools.scorer, config.metrics_every,
+                (bar, mirror, tools.watch), tools.watch.goes_on,
+            )  # fmt: skip
             execute(job, plan, bar.note_reconstruction)
     except KeyboardInterrupt:
         print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)

@@ -10,6 +10,7 @@ from harness_world import PlainScorer, brighten, case_file, output, write_bench
 
 from benchmarks.plan import compose, spread
 from benchmarks.runner import Job, Skipped, execute
+from benchmarks.watching import Stopped, Unwatched
 from piva.data.images import read_image, to_eight_bits, to_pil
 from piva.data.pie_bench import load_image, read
 from piva.errors import ConfigError, PreflightError
@@ -25,7 +26,7 @@ class Run:
         write_bench(self.root, n)
         self.scorer, self.watched = PlainScorer(), []
 
-    def go(self, edit=brighten, batch_size=4, score_key="k", observers=()):
+    def go(self, edit=brighten, batch_size=4, score_key="k", observers=(), goes_on=lambda: True):
         cases = spread(read(self.root), None)
         launch = Launch(started=now(), planned=[c.id for c in cases], batch_size=batch_size, provenance=collect())
         record = RunRecord(
@@ -35,7 +36,7 @@ class Run:
         with RunFolder(self.path) as folder:
             folder.write_run(record)
             plan = compose(cases, batch_size, read_cases(self.path), score_key, self.path)
-            execute(Job(folder, record, lambda case: self.size, edit, self.scorer, observers), plan)
+            execute(Job(folder, record, lambda case: self.size, edit, self.scorer, observers, goes_on), plan)
         return read_cases(self.path)
 
 
@@ -259,3 +260,21 @@ def test_sources_are_on_the_grid_of_eight_bits(run):
     assert cases["000000000004"].metrics["shift"] == 0.0
     levels = load_image(read(run.root)[4], (11, 11)) * 255
     assert torch.equal((seen["000000000004"] * 255).round(), levels.round())
+
+
+def test_a_watch_ends_the_run_between_batches_and_the_rest_can_follow(run):
+    told = []
+
+    class Watch(Unwatched):
+        def case(self, record, source, edited):
+            told.append(record.case_id)
+
+        def goes_on(self):
+            return len(told) < 5
+
+    watch = Watch()
+    with pytest.raises(Stopped):
+        run.go(observers=(watch,), goes_on=watch.goes_on)
+    assert list(read_cases(run.path)) == told
+    assert len(told) == 8  # the second batch of four began after four, and was kept whole
+    assert len(run.go()) == 10

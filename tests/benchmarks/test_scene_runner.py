@@ -12,7 +12,9 @@ import torch
 from scene_world import QUICK, SCORES, write_scenes
 
 from benchmarks.scene_runner import Course, growth
+from benchmarks.watching import Stopped, Unwatched
 from piva.cli import main
+from piva.commands.run import main as run_command
 from piva.records import read_cases, read_run
 from piva.representations.radiance_field import RadianceField
 
@@ -264,3 +266,22 @@ def test_the_course_keeps_what_was_scored_on_the_way(tmp_path):
     assert growth(again.columns()) == pytest.approx(0.4)
     assert growth({"step": [10.0], "lpips": [0.1]}) is None
     assert growth({"step": [10.0, 20.0], "psnr": [1.0, 2.0]}) is None
+
+
+def test_a_watch_ends_the_run_between_edits(tmp_path, cache, prior):
+    class Watch(Unwatched):
+        told = ()
+
+        def case(self, record, source, edited):
+            self.told += (record.case_id,)
+
+        def goes_on(self):
+            return len(self.told) < 1
+
+    flags = ["--root", str(write_scenes(tmp_path / "data", edits=2)), "--out", str(tmp_path / "runs"), *QUICK, *prior]
+    watch = Watch()
+    with pytest.raises(Stopped):
+        run_command(["noe", "--method", "dds", *flags, "--metrics", "mse"], watch)
+    (folder,) = (tmp_path / "runs" / "noe").iterdir()
+    assert len(watch.told) == 1
+    assert tuple(read_cases(folder)) == watch.told
