@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,7 +41,7 @@ class Marked:
     def value(self) -> Any:
         """What safe YAML makes of it."""
         try:
-            return yaml.SafeLoader("").construct_document(self.node)
+            return yaml.SafeLoader("").construct_document(deepcopy(self.node))  # which it changes
         except yaml.YAMLError as problem:
             self.wrong(str(getattr(problem, "problem", problem)))
 
@@ -48,23 +49,26 @@ class Marked:
         """Key -> value, in the file's order; refuses keys given twice, and those not `known`."""
         if not isinstance(self.node, yaml.MappingNode):
             self.wrong(f"must be {KINDS[yaml.MappingNode]}, not {self._kind()}")
-        seen: dict[str, Marked] = {}
-        for key in (Marked(self.file, self.key, key_node) for key_node, _ in self.node.value):
-            name = key.value() if key.node.tag != "tag:yaml.org,2002:merge" else "<<"
+        lines: dict[str, int] = {}
+        own: dict[str, Marked] = {}
+        merged: dict[str, Marked] = {}
+        for key_node, node in self.node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+                for source in reversed(sources):  # of several, an earlier one goes before a later one
+                    merged |= Marked(self.file, self.key, source).mapping(known)
+                continue
+            key = Marked(self.file, self.key, key_node)
+            name = key.value()
             if not isinstance(name, str):
                 key.wrong(f"the key {name!r} must be text")
-            if name in seen:
-                key.wrong(f"{name!r} stands here twice, first in line {seen[name].line}")
-            if known is not None and name not in known and name != "<<":
+            if name in own:
+                key.wrong(f"{name!r} stands here twice, first in line {lines[name]}")
+            if known is not None and name not in known:
                 key.wrong(unknown("key", name, known))
-            seen[name] = key
-        loader = yaml.SafeLoader("")
-        loader.flatten_mapping(self.node)  # anchors merged by <<
-        prefix = f"{self.key}." if self.key else ""
-        return {
-            str(key_node.value): Marked(self.file, f"{prefix}{key_node.value}", node)
-            for key_node, node in self.node.value
-        }
+            lines[name] = key.line
+            own[name] = Marked(self.file, f"{self.key}.{name}" if self.key else name, node)
+        return merged | own
 
     def items(self) -> list[Marked]:
         """The items of a list that is not empty."""
