@@ -15,15 +15,14 @@ from benchmarks.scenes import SceneEditCase
 from piva.data.images import resize_image, to_eight_bits
 from piva.data.scenes import SceneCapture, Views, read_scene
 from piva.modules.reconstruction_settings import ReconstructionSettings
-from piva.reconstruction import photographs, reconstruction_key
+from piva.reconstruction import color_behind, photographs, reconstruction_key
 from piva.rendering.cameras import Cameras
+from piva.rendering.fields.settings import WHITE
 from piva.rendering.paths import evaluation_path
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase
 from piva.scene_evaluation import SceneViews, render_views
 from piva.stored_fields import reconstructed
-
-WHITE = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,12 @@ class Scene:
         return evaluation_path(self.capture, self.workshop.eval_views, self.workshop.size)
 
     def background(self, case: SceneEditCase) -> Tensor | None:
-        """What is behind transparent pixels, [3]; None where the field has a background of its own."""
-        behind = case.background or (WHITE if self.capture.bounded else None)
+        """What is behind transparent pixels, [3]; None where the field has learned what is behind it.
+
+        Raises:
+            ValueError: the edit names a colour, and the field has.
+        """
+        behind = color_behind(self.capture, self.workshop.settings.field, case.background)
         return None if behind is None else torch.tensor(behind)
 
     def to_edit(self, case: SceneEditCase) -> SceneCase:

@@ -54,7 +54,7 @@ class SceneEditCase:
 
     @property
     def background(self) -> tuple[float, float, float] | None:
-        """Behind transparent pixels; None: white, where the scene has such."""
+        """Behind transparent pixels; None: `piva.reconstruction.color_behind` says."""
         return self.edit.background
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from torch import Tensor
 
 from piva.checkpoint import Checkpoint
-from piva.config import identity_values
+from piva.config import Color, identity_values
 from piva.data.problems import DataError
 from piva.data.scenes import SceneCapture, Views
 from piva.errors import ConfigError
@@ -27,6 +27,7 @@ from piva.modules.fitting import fit
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_reconstruction import SceneReconstruction
 from piva.records import disk, write_atomically
+from piva.rendering.fields.settings import FieldSettings
 from piva.rendering.space import Space, unbounded_space
 from piva.representations.radiance_field import RadianceField, Render, fit_of
 
@@ -60,7 +61,7 @@ class ReconstructionRecord(BaseModel):
 
 def reconstruction_key(capture: SceneCapture, settings: ReconstructionSettings) -> str:
     """Sixteen hexadecimal digits of everything that the field depends on."""
-    field = settings.field.suited(capture.bounded)
+    field = settings.field.suited(capture.bounded, capture.transparent)
     facts = {"version": VERSION, "capture": capture.digest, "downscale": capture.downscale}
     return digest(facts | identity_values(settings.model_copy(update={"field": field})))
 
@@ -69,17 +70,35 @@ def empty_scene(capture: SceneCapture, settings: ReconstructionSettings) -> Radi
     """A field for this capture that shows nothing yet.
 
     Raises:
-        DataError: the cameras stand where they look, as a single one does.
+        DataError: the cameras stand where they look, as a single one does; or a sky is to be learned of pictures that
+            show none.
     """
+    field = settings.field.suited(capture.bounded, capture.transparent)
+    if field.background == "sky" and capture.transparent:
+        raise DataError(capture.folder, ["its pictures are transparent, so no sky can be learned: take the constant"])
     if capture.bounded:
         space = Space(torch.zeros(3), BOUNDED_HALF_SIDE, bounded=True)
     else:
         space = unbounded_space(capture.train.cameras)
         if space.scale < LEAST_SCALE:
             raise DataError(capture.folder, ["its training cameras all stand in one place, where they look"])
-    scene = RadianceField(settings.field, space)
+    scene = RadianceField(field, space)
     scene.orient = capture.orient
     return scene
+
+
+def color_behind(capture: SceneCapture, settings: FieldSettings, given: Color | None) -> Color | None:
+    """What is behind the reconstructed scene: the given colour, else its constant; None where it has learned a sky.
+
+    Raises:
+        ValueError: a colour is given for a scene that has a sky.
+    """
+    field = settings.suited(capture.bounded, capture.transparent)
+    if field.background == "constant":
+        return given or field.background_color
+    if given is not None:
+        raise ValueError(f"no background is to be given: the photographs of {capture.name} show what is behind it")
+    return None
 
 
 def reconstruct(

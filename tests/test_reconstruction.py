@@ -6,7 +6,15 @@ from capture_world import ball_capture
 
 from piva.data.problems import DataError
 from piva.modules.reconstruction_settings import ReconstructionSettings
-from piva.reconstruction import held_out, photographs, read_record, reconstruct, reconstruction_key, write_record
+from piva.reconstruction import (
+    color_behind,
+    held_out,
+    photographs,
+    read_record,
+    reconstruct,
+    reconstruction_key,
+    write_record,
+)
 from piva.rendering.fields.settings import FieldSettings
 from piva.representations.radiance_field import RadianceField
 
@@ -112,7 +120,7 @@ def test_the_key_depends_on_photographs_and_settings_alone():
     assert reconstruction_key(ball_capture(), spelled_out) == key
     others = [QUICK.model_copy(update={"seed": 1}), QUICK.model_copy(update={"field": FieldSettings(resolution=33)})]
     keys = [reconstruction_key(ball_capture(), settings) for settings in others]
-    keys.append(reconstruction_key(ball_capture(bounded=False), QUICK))
+    keys.append(reconstruction_key(ball_capture(alpha=False, bounded=False), QUICK))
     assert len({key, *keys}) == 4
 
 
@@ -129,3 +137,34 @@ def test_transparent_photographs_are_put_on_the_colour():
     pictures = photographs(views, (0.0, 0.5, 1.0))
     assert pictures[0, :, 0, 0].tolist() == [0.0, 0.5, 1.0]
     assert torch.equal(pictures[0, :, 8, 8], views.images[0, :3, 8, 8])
+
+
+def test_an_unbounded_capture_with_transparent_pictures_has_a_constant_behind_it_and_no_ground_is_asked_for(tmp_path):
+    capture = ball_capture(alpha=True, bounded=False)
+    assert reconstruction_key(capture, QUICK) != reconstruction_key(ball_capture(False, False), QUICK)
+    scene, _ = reconstruct(capture, QUICK.model_copy(update={"steps": 60, "ground": 1.0}), tmp_path)
+    assert scene.settings.background == "constant"
+    seen = scene.render(capture.test.cameras)  # from above: all rays go down
+    outside = capture.test.images[:, 3] == 0
+    assert seen.opacity[:, 0][outside].mean() < 0.1
+    assert seen.image.amin(1)[outside].mean() > 0.9  # white
+    assert color_behind(capture, QUICK.field, (0.0, 1.0, 0.0)) == (0.0, 1.0, 0.0)
+    assert color_behind(capture, QUICK.field, None) == (1.0, 1.0, 1.0)
+
+
+def test_a_sky_of_transparent_pictures_is_refused(tmp_path):
+    sky = QUICK.model_copy(update={"field": FieldSettings(resolution=16, background="sky")})
+    with pytest.raises(DataError, match="no sky can be learned"):
+        reconstruct(ball_capture(), sky, tmp_path)
+
+
+def test_what_is_behind_a_scene():
+    bounded, opaque = ball_capture(alpha=False), ball_capture(alpha=False, bounded=False)
+    red, blue = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
+    assert color_behind(bounded, FieldSettings(), None) == (1.0, 1.0, 1.0)
+    assert color_behind(bounded, FieldSettings(background_color=red), None) == red
+    assert color_behind(bounded, FieldSettings(background_color=red), blue) == blue
+    for learned in ((opaque, FieldSettings()), (bounded, FieldSettings(background="sky"))):
+        assert color_behind(*learned, None) is None
+        with pytest.raises(ValueError, match="the photographs of ball show what is behind it"):
+            color_behind(*learned, blue)

@@ -13,6 +13,7 @@ from benchmarks.speed.world import Machine
 from piva.data.scenes import read_scene
 from piva.errors import ConfigError
 from piva.modules.scene_settings import SceneEditSettings
+from piva.reconstruction import color_behind
 from piva.rendering.cameras import Cameras
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase
@@ -41,7 +42,8 @@ class SceneWorld(Machine):
             raise ConfigError(f"{capture.name} has {len(everything)} views: fewer --cameras, or smaller --views")
         field, _ = reconstructed(capture, options.reconstruction, cache_folder() / "fields", self.device)
         chosen = torch.arange(options.cameras) * len(everything) // options.cameras
-        background = torch.ones(3) if capture.bounded else None
+        behind = color_behind(capture, options.reconstruction.field, None)
+        background = None if behind is None else torch.tensor(behind)
         return SceneCase(capture.digest, field, everything[chosen], options.source, options.target, background)
 
     def settings(self, views: int) -> SceneEditSettings:

@@ -54,10 +54,15 @@ def scene_line(capture: SceneCapture) -> str:
     points = "no points" if capture.points is None else f"{len(capture.points)} points"
     return (
         f"{capture.name}: {len(capture.train) + len(capture.test)} pictures of {cameras.width}x{cameras.height}"
-        f"{' with opacity' if capture.train.images.shape[1] == 4 else ''}, {len(capture.test)} held out, "
+        f"{' with opacity' if capture.transparent else ''}, {len(capture.test)} held out, "
         f"{capture.skipped} skipped (no file); {'pinhole' if cameras.distortion is None else 'distorted'} cameras; "
         f"{points}; {'bounded, in its own units' if capture.bounded else 'centred and scaled'}"
+        f"{', and no sky is learned, for transparent pixels show none' if _lacks_sky(capture) else ''}"
     )
+
+
+def _lacks_sky(capture: SceneCapture) -> bool:
+    return capture.transparent and not capture.bounded
 
 
 def _with_true_edits(root: Path, folder: Path, edits: Sequence[SceneEdit]) -> tuple[str, list[str]]:
@@ -67,6 +72,11 @@ def _with_true_edits(root: Path, folder: Path, edits: Sequence[SceneEdit]) -> tu
     except DataError as error:
         return "", [f"{folder.relative_to(root).as_posix()}: {sentence}" for sentence in error.problems]
     problems = []
+    if not (capture.bounded or capture.transparent):
+        given = [edit.id for edit in edits if edit.background is not None]
+        problems += [
+            f"{id_}: no background is to be given, its scene's photographs show what is there" for id_ in given
+        ]
     for truth in sorted({edit.truth for edit in edits if edit.truth is not None}):
         shown = truth.relative_to(root).as_posix()
         try:

@@ -11,7 +11,7 @@ import tyro
 from piva.commands.arguments import parse, take, with_method
 from piva.commands.score_lines import print_scores
 from piva.config import Color, MetricFlags, PriorConfig, Settings, identity, runtime
-from piva.errors import COMPLETE, PreflightError
+from piva.errors import COMPLETE, ConfigError, PreflightError
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_settings import SceneEditSettings
 
@@ -49,7 +49,8 @@ class EditSceneConfig(Settings):
     """Make the captured pictures so many times smaller."""
 
     background: Color | None = identity(None)
-    """Colour behind a scene whose pictures are transparent, red, green and blue in [0, 1]; white otherwise."""
+    """Colour behind a scene whose pictures are transparent, red, green and blue in [0, 1];
+    --reconstruction.field.background-color otherwise."""
 
     scene: SceneEditSettings = identity(default_factory=SceneEditSettings)
 
@@ -84,9 +85,14 @@ def main(arguments: Sequence[str]) -> int:
     from benchmarks.scene_launch import load_scene_scorer
     from benchmarks.scenes import scene_folder
     from piva.data.scenes import read_scene
+    from piva.reconstruction import color_behind
     from piva.stored_fields import reconstructed
 
     capture = read_scene(scene_folder(config.capture), config.downscale)
+    try:
+        behind = color_behind(capture, config.reconstruction.field, config.background)
+    except ValueError as problem:
+        raise ConfigError(f"--background: {problem}") from problem
     prior = load_prior(config.prior)
     check_method(config.method, prior)
     pictures = "toybox" if config.prior.model == "toybox" else "real"
@@ -96,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
             capture, config.reconstruction, cache_folder() / "fields", prior.device, lambda *_: step()
         )
     print(f"reconstructed in {seconds:.0f} s" if seconds else "reconstructed before", file=sys.stderr)
-    case, key = _case(config, capture, field, prior)
+    case, key = _case(config, capture, field, behind, prior)
     out = config.out or Path("edits") / f"{capture.name}-{config.method.name}-{key}"
     check_disk(out)
     output = _edit(config, prior, case, out, cache_folder() / "psi")
@@ -119,7 +125,9 @@ def _bar(title: str, steps: int) -> Any:
     return opened()
 
 
-def _case(config: Any, capture: "SceneCapture", field: "RadianceField", prior: Any) -> "tuple[SceneCase, str]":
+def _case(
+    config: Any, capture: "SceneCapture", field: "RadianceField", behind: Color | None, prior: Any
+) -> "tuple[SceneCase, str]":
     """The scene to be edited, named by its content, and the edit's key."""
     import torch
 
@@ -129,7 +137,6 @@ def _case(config: Any, capture: "SceneCapture", field: "RadianceField", prior: A
     from piva.reconstruction import reconstruction_key
     from piva.scene_editing import VERSION, SceneCase
 
-    behind = config.background or ((1.0, 1.0, 1.0) if capture.bounded else None)
     facts = {
         "version": VERSION, "field": reconstruction_key(capture, config.reconstruction), "source": config.source,
         "target": config.target, "background": behind, "scene": identity_values(config.scene),

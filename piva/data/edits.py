@@ -6,7 +6,7 @@
   instruction: turn the bear into a polar bear      # optional
   type: translation                 # appearance | addition | translation: Noe's three groups
   id: bear-polar                    # optional
-  background: [1, 1, 1]             # optional: colour behind a scene that has opacity
+  background: [1, 1, 1]             # optional: colour behind a scene whose pictures have opacity
   truth: true_edits/bear-polar      # optional: folder like the scene's, of the true edit's renders
 """
 

@@ -71,6 +71,11 @@ class SceneCapture:
     digest: str
     """SHA-256 of the content: every file that was read. `downscale` is not in it."""
 
+    @property
+    def transparent(self) -> bool:
+        """Its pictures have opacity: they do not show what is behind the scene."""
+        return self.train.images.shape[1] == 4
+
 
 def read_scene(folder: Path, downscale: int = 1) -> SceneCapture:
     """The capture in `folder`.
@@ -93,6 +98,8 @@ def read_scene(folder: Path, downscale: int = 1) -> SceneCapture:
     points, colours, wrong = _points(root, listing, orient)
     if problems or wrong:
         raise DataError(root, [*problems, *wrong])
+    if listing.orientation is not None and bool((pictures[:, 3:] == 1).all()):
+        pictures = pictures[:, :3]  # opaque everywhere: they show what is behind the scene
     count = len(listing.train)
     extra = [] if listing.points is None else [listing.points]
     return SceneCapture(

@@ -37,7 +37,7 @@ class ReconstructionSettings(Settings):
     """Weight of the entropy of the rays' opacity: each ray is stopped wholly or not at all."""
 
     ground: float = identity(0.002, ge=0)
-    """Weight of the light that passes through the scene below the horizon, in unbounded scenes: a plain ground would
+    """Weight of the light that passes through the scene below the horizon, in scenes with a sky: a plain ground would
     otherwise be learned as sky."""
 
     cull_from: float = identity(0.1, ge=0, le=1)
@@ -45,3 +45,7 @@ class ReconstructionSettings(Settings):
 
     seed: int = identity(0)
     """Of the pixels drawn."""
+
+    def here(self) -> "ReconstructionSettings":
+        """The same with nothing left to the machine."""
+        return self.model_copy(update={"field": self.field.here()})

@@ -96,7 +96,7 @@ class SceneReconstruction(L.LightningModule):
             loss = loss + self.settings.distortion * seen.distortion()
         if self.settings.opacity:
             loss = loss + self.settings.opacity * opacity_entropy(seen.opacity).mean()
-        if self.settings.ground and not self.scene.space.bounded:
+        if self.settings.ground and not self.scene.space.bounded and background is None:
             below = rays.directions[:, 2] < 0  # the world's z is up
             loss = loss + self.settings.ground * ((1 - seen.opacity) * below).mean()
         return loss

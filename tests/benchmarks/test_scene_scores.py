@@ -1,10 +1,11 @@
 """What is scored of a scene: which views, against which pictures, and when a score is not to be trusted."""
 
+import dataclasses
 import types
 
 import pytest
 import torch
-from capture_world import ball_pictures
+from capture_world import ball_capture, ball_pictures
 from scene_world import write_scenes
 
 from benchmarks.scene_scores import Watch, _blind_detector, evaluation_ids, score
@@ -126,3 +127,14 @@ def test_fronts_are_not_counted_where_the_detector_is_blind(scene_and_case, fron
     scorer = SceneScorer([], [JanusScores(Detector(fronts), "detector", size=24)])
     square = types.SimpleNamespace(background=scene.background, workshop=types.SimpleNamespace(size=(24, 24)))
     assert _blind_detector(scorer, Truth(cameras, shown.train.images, shown.train), square, case) == reason
+
+
+def test_a_colour_behind_a_learned_sky_is_the_edit_s_own_mistake(scene_and_case):
+    scene, case = scene_and_case
+    opaque = dataclasses.replace(scene, capture=ball_capture(alpha=False, bounded=False))
+    assert opaque.background(case) is None
+    assert scene.background(case).tolist() == [1, 1, 1]
+    coloured = SceneEditCase(dataclasses.replace(case.edit, background=(0.0, 1.0, 0.0)))
+    assert scene.background(coloured).tolist() == [0, 1, 0]
+    with pytest.raises(ValueError, match="no background is to be given"):
+        opaque.background(coloured)

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from scene_folders import write_nerfstudio, write_synthetic
+from scene_folders import picture, write_nerfstudio, write_synthetic
 
 from piva.cli import main
 
@@ -72,3 +72,21 @@ def test_a_scene_behind_a_link_is_looked_at_though_the_list_cannot_be_read(root,
     (root / "edits.json").write_text("{")
     assert main(["check", "data", str(root)]) == 3
     assert "linked: train/r_0.png: not a JPEG, PNG or WebP image" in capsys.readouterr().err
+
+
+def test_a_background_where_the_photographs_show_one_is_named(root, capsys):
+    edits = [edit | {"background": [0, 1, 0]} for edit in json.loads((root / "edits.json").read_text())]
+    (root / "edits.json").write_text(json.dumps(edits))
+    assert main(["check", "data", str(root)]) == 3
+    said = capsys.readouterr().err
+    assert "bear-1: no background is to be given, its scene's photographs show what is there" in said
+    assert "1 problem\n" in said
+
+
+def test_transparent_pictures_of_an_unbounded_capture_have_no_sky(tmp_path, capsys):
+    write_nerfstudio(tmp_path / "bear", 3)
+    picture(0, channels=4).save(tmp_path / "bear/images/00.png")
+    assert main(["check", "data", str(tmp_path / "bear")]) == 0
+    said = capsys.readouterr().out
+    assert "3 pictures of 8x6 with opacity" in said
+    assert "centred and scaled, and no sky is learned, for transparent pixels show none" in said

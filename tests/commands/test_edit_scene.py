@@ -73,3 +73,11 @@ def test_what_is_wrong_is_said_before_any_work(captured, tiny_prior, tmp_path, c
     assert run(tiny_prior, "--background", "0", "255", "0") == 2
     assert "--background 255: must be at most 1" in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_background_does_not_replace_a_learned_sky(captured, tiny_prior, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scenes, "read_scene", lambda folder, downscale=1: ball_capture(alpha=False, bounded=False))
+    assert run(tiny_prior, "--background", "0", "1", "0") == 2
+    said = capsys.readouterr().err
+    assert "--background: no background is to be given: the photographs of ball show what is behind it" in said
+    assert not (tmp_path / "cache").exists()

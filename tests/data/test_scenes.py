@@ -200,3 +200,19 @@ def test_the_digest_is_of_the_content(tmp_path):
     (tmp_path / "a/transforms.json").write_text(json.dumps(content))
     seen.add(read_scene(tmp_path / "a").digest)
     assert len(seen) == 4
+
+
+def test_opacity_that_is_1_everywhere_is_none_in_an_unbounded_capture(tmp_path):
+    write_nerfstudio(tmp_path / "a", 3)
+    for i in range(3):
+        with_opacity = picture(i)
+        with_opacity.putalpha(255)
+        with_opacity.save(tmp_path / f"a/images/{i:02d}.png")
+    scene = read_scene(tmp_path / "a")
+    assert not scene.transparent
+    torch.testing.assert_close(scene.train.images[1], _pixels(picture(1)))
+    with_opacity.putpixel((2, 2), (0, 0, 0, 254))
+    with_opacity.save(tmp_path / "a/images/02.png")
+    scene = read_scene(tmp_path / "a")
+    assert scene.transparent
+    assert scene.train.images.shape[1] == 4

@@ -4,6 +4,8 @@ from typing import Literal
 
 from piva.config import Color, Settings, identity
 
+WHITE: Color = (1.0, 1.0, 1.0)
+"""Behind transparent pixels and bounded scenes, unless another colour is given."""
 RESOLUTIONS = {"bounded": 96, "unbounded": 128}
 
 
@@ -26,9 +28,9 @@ class FieldSettings(Settings):
 
     background: Literal["auto", "sky", "constant"] = identity("auto")
     """What is behind everything: a colour learned for each direction (sky: spherical harmonics), or `background_color`.
-    auto: the constant in a bounded scene, a sky in an unbounded one."""
+    auto: the constant in a bounded scene and where pictures are transparent, a sky in other unbounded ones."""
 
-    background_color: Color = identity((1.0, 1.0, 1.0))
+    background_color: Color = identity(WHITE)
     """The constant background, red, green and blue in [0, 1]."""
 
     levels: int = identity(8, ge=1)
@@ -46,9 +48,9 @@ class FieldSettings(Settings):
     encoding: Literal["auto", "torch", "tiny-cuda-nn"] = identity("auto")
     """hash-grid: who looks features up; auto is tiny-cuda-nn where it is installed and there is CUDA."""
 
-    def suited(self, bounded: bool) -> "FieldSettings":
-        """The same with nothing left to the kind of scene."""
+    def suited(self, bounded: bool, transparent: bool = False) -> "FieldSettings":
+        """The same with nothing left to the kind of scene, or to whether its pictures are transparent."""
         resolution = self.resolution or RESOLUTIONS["bounded" if bounded else "unbounded"]
-        background = self.background if self.background != "auto" else ("constant" if bounded else "sky")
+        background = self.background if self.background != "auto" else ("constant" if bounded or transparent else "sky")
         changes = {"resolution": resolution, "samples": self.samples or resolution, "background": background}
         return self.model_copy(update=changes)
