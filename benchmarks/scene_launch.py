@@ -46,8 +46,8 @@ def describe(
     data = {"name": benchmark.name, "version": benchmark.version(), "split": split}
     made = {
         "scene": identity_values(config.scene), "scene_version": scene_editing.VERSION,
-        "reconstruction": identity_values(config.reconstruction), "reconstruction_version": reconstruction.VERSION,
-        "downscale": config.downscale,
+        "reconstruction": identity_values(config.reconstruction.here()),
+        "reconstruction_version": reconstruction.VERSION, "downscale": config.downscale,
     }  # fmt: skip
     key = edit_key(
         benchmark=data | made,
@@ -82,7 +82,7 @@ def _settings(benchmark: SceneBenchmark, config: Any) -> dict[str, Any]:
     """What a reader wants to know of a run besides its method: settings, and which defaults are the benchmark's."""
     found = {
         "scene": config.scene.model_dump(mode="json"),
-        "reconstruction": config.reconstruction.model_dump(mode="json"),
+        "reconstruction": config.reconstruction.here().model_dump(mode="json"),
         "downscale": config.downscale,
         "eval_views": config.eval_views,
     }

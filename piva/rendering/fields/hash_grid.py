@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -105,10 +103,7 @@ class HashGridField(nn.Module):
     def __init__(self, settings: FieldSettings):
         super().__init__()
         self.resolution = settings.resolution
-        self.by_tiny_cuda = settings.encoding == "tiny-cuda-nn" or (
-            settings.encoding == "auto" and _tiny_cuda_is_here()
-        )
-        kind = TinyCudaHashGrid if self.by_tiny_cuda else HashGrid
+        kind = TinyCudaHashGrid if settings.here().encoding == "tiny-cuda-nn" else HashGrid
         self.encoding = kind(settings.levels, settings.features, settings.log2_table, settings.resolution)
         width, hidden = self.encoding.width, settings.width
         self.geometry = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, GEOMETRY))
@@ -161,13 +156,9 @@ class HashGridField(nn.Module):
     @property
     def made_as(self) -> dict[str, str]:
         """See `Field.made_as`."""
-        return {"encoding": "tiny-cuda-nn" if self.by_tiny_cuda else "torch"}
+        return {}
 
 
 def _density(geometry: Tensor) -> Tensor:
     """[N,16] -> [N]: exponential of the first number."""
     return (geometry[:, 0] + START).clamp(max=MAX_LOG_DENSITY).exp()
-
-
-def _tiny_cuda_is_here() -> bool:
-    return torch.cuda.is_available() and importlib.util.find_spec("tinycudann") is not None

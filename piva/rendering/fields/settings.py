@@ -1,5 +1,6 @@
 """Settings of a radiance field."""
 
+import importlib.util
 from typing import Literal
 
 from piva.config import Color, Settings, identity
@@ -53,4 +54,16 @@ class FieldSettings(Settings):
         resolution = self.resolution or RESOLUTIONS["bounded" if bounded else "unbounded"]
         background = self.background if self.background != "auto" else ("constant" if bounded or transparent else "sky")
         changes = {"resolution": resolution, "samples": self.samples or resolution, "background": background}
-        return self.model_copy(update=changes)
+        return self.here().model_copy(update=changes)
+
+    def here(self) -> "FieldSettings":
+        """The same with nothing left to the machine: tiny-cuda-nn and torch make different fields."""
+        if self.kind != "hash-grid" or self.encoding != "auto":
+            return self
+        return self.model_copy(update={"encoding": "tiny-cuda-nn" if _tiny_cuda_is_here() else "torch"})
+
+
+def _tiny_cuda_is_here() -> bool:
+    import torch
+
+    return torch.cuda.is_available() and importlib.util.find_spec("tinycudann") is not None

@@ -106,8 +106,6 @@ def test_tiny_cuda_nn_is_asked_for_the_same_grid(monkeypatch, points):
     assert (dimensions, facts["n_levels"], facts["base_resolution"], dtype) == (3, 3, 16, torch.float32)
     assert facts["per_level_scale"] == pytest.approx((40 / 16) ** 0.5)
     assert field.density(points).shape == (60,)
-    assert dict(field.made_as) == {"encoding": "tiny-cuda-nn"}
-    assert dict(HashGridField(SMALL).made_as) == {"encoding": "torch"}
 
 
 def test_roughness_of_no_points_is_0():
