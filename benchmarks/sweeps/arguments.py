@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from benchmarks.sweeps.command import ENVIRONMENT, after_piva
 from benchmarks.sweeps.points import Point
 from benchmarks.sweeps.schema import Sweep
+from piva.commands.arguments import take
 from piva.errors import ConfigError
 
 
@@ -23,6 +25,14 @@ def arguments(sweep: Sweep, point: Point) -> list[str]:
         word = ENVIRONMENT.sub(lambda match: _variable(sweep, match.group(1)), word)
         words += _flags(word[2:-1], sweep, point) if word.startswith("${") and word.endswith("}") else [word]
     return words
+
+
+def out_folder(sweep: Sweep, given: Path | None = None) -> Path:
+    """Folder of the sweep's runs: the one given, else the command's own --out, else runs/NAME."""
+    if given is not None:
+        return given
+    named, _ = take("--out", arguments(sweep, {}))
+    return Path(named) if named is not None else Path("runs") / sweep.name
 
 
 def _flags(macro: str, sweep: Sweep, point: Point) -> list[str]:

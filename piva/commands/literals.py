@@ -17,7 +17,8 @@ def unpacked(arguments: Sequence[str]) -> list[str]:
     """The arguments with lists as words of their own, and mappings (nested parameters of a sweep) as dotted flags.
 
     `--seeds=[0, 1]` is `--seeds 0 1`, and `--method={'lam': 1, 'aux': {'rank': 8}}` is `--method.lam=1` and
-    `--method.aux.rank=8`; the same of two words, `--seeds "[0, 1]"`.
+    `--method.aux.rank=8`; the same of two words, `--seeds "[0, 1]"`. A `name` in a mapping is the flag's own value:
+    `--method={'name': 'dds', 'guidance': 3}` is `--method=dds` and `--method.guidance=3`.
     """
     words: list[str] = []
     queue = list(arguments)
@@ -44,7 +45,8 @@ def _literal(text: str) -> list[Any] | dict[str, Any] | None:
 
 def _flags(flag: str, value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [word for name, inner in value.items() for word in _flags(f"{flag}.{name}", inner)]
+        flags = {name: flag if name == "name" else f"{flag}.{name}" for name in value}
+        return [word for name, inner in value.items() for word in _flags(flags[name], inner)]
     return [flag, *map(str, value)] if isinstance(value, list) else [f"{flag}={value}"]
 
 

@@ -16,6 +16,7 @@ from piva.errors import ConfigError
         (["--metrics=[]"], ["--metrics"]),
         (["--method={'lam': 1, 'aux': {'rank': 8, 'lr': 1e-05}}"],
          ["--method.lam=1", "--method.aux.rank=8", "--method.aux.lr=1e-05"]),
+        (["--method={'name': 'dds', 'guidance': 3}"], ["--method=dds", "--method.guidance=3"]),
         (["--prior={'image_size': [512, 256]}"], ["--prior.image_size", "512", "256"]),
         (["--method.lam=0.4", "--root", "a [b]", "--case=[x"], ["--method.lam=0.4", "--root", "a [b]", "--case=[x"]),
     ],

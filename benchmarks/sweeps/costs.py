@@ -1,0 +1,107 @@
+"""What is left of a sweep, and what that takes: rows through the UNet, seconds, bytes on the disk.
+
+Rows are counted, seconds come from what was recorded with the same prior on this machine (`benchmarks.calibration`).
+Loading, scoring and the reconstruction of scenes are in no count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import launch
+from benchmarks.calibration import Calibration, Rates
+from benchmarks.cost import Cost, Needs, edited, needs_of, together, untrained_psi
+from benchmarks.forecast import Tariff
+from benchmarks.pie_bench import cache_folder
+from benchmarks.plan import Plan
+from benchmarks.sweeps.planned import PlannedRun
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is left of one point's runs."""
+
+    runs: tuple[PlannedRun, ...]
+    plans: tuple[Plan[Any], ...]
+    cost: Cost
+    rates: Rates | None
+    """None: nothing was recorded with this prior here; `cost` then has no seconds."""
+    disk_known: bool = True
+
+    @property
+    def done(self) -> int:
+        """Cases of all seeds that are done."""
+        return sum(len(plan.done) for plan in self.plans)
+
+    @property
+    def cases(self) -> int:
+        """Cases of all seeds."""
+        return sum(len(plan.cases) for plan in self.plans)
+
+
+class Prices:
+    """Rates and sizes, looked up once for each prior.
+
+    Args:
+        outs: folders with runs, whose records say how long a row takes.
+        measure: load a prior that nothing was recorded with, and time its rows for a second.
+    """
+
+    def __init__(self, outs: Sequence[Path], measure: bool = False):
+        self._outs, self._measure = outs, measure
+        self._calibrations: dict[tuple[str, bool], Calibration] = {}
+        self._psi: dict[tuple[Any, ...], set[str]] = {}
+
+    def of(self, runs: Sequence[PlannedRun]) -> Left:
+        """What is left of the runs of one point."""
+        plans = tuple(run.plan() for run in runs)
+        work = runs[0].work
+        price = self._scenes if work.of_scenes else self._pictures
+        return price(tuple(runs), plans, needs_of(work.config.method), self._calibration(runs[0]))
+
+    def _calibration(self, run: PlannedRun) -> Calibration:
+        work = run.work
+        key = (work.prior.fingerprint, work.of_scenes)
+        if key not in self._calibrations:
+            self._calibrations[key] = Calibration(
+                work.prior, work.config.method, *self._outs, of_scenes=work.of_scenes,
+                weights=lambda: launch.load_prior(work.config.prior),
+            )  # fmt: skip
+        return self._calibrations[key]
+
+    def _pictures(
+        self, runs: tuple[PlannedRun, ...], plans: tuple[Plan[Any], ...], needs: Needs, calibration: Calibration
+    ) -> Left:
+        config = runs[0].work.config
+        batch = max((len(batch.cases) for plan in plans for batch in plan.batches), default=1)
+        rates = calibration.rates(batch) if self._measure else calibration.recorded(batch)
+        tariff = Tariff(
+            calibration.prior, rates or Rates(0, 0), calibration.case_bytes, config.steps, config.row_cache_gb > 0
+        )
+        costs = [
+            tariff.run(config.method, needs, run.record.seed, edited(plan), self._untrained(run, plan))
+            for run, plan in zip(runs, plans, strict=True)
+        ]
+        return Left(runs, plans, together(costs), rates)
+
+    def _untrained(self, run: PlannedRun, plan: Plan[Any]) -> set[str]:
+        """Keys of the psi that are yet to be trained; the same for all points that differ in nothing they depend on."""
+        work, method = run.work, run.work.config.method
+        if not method.auxiliaries:
+            return set()
+        cases = tuple(case.id for batch in plan.batches for case in batch.cases)
+        key = (work.root, work.prior.fingerprint, method.aux.model_dump_json(), method.t_min, method.t_max, cases)
+        if key not in self._psi:
+            self._psi[key] = untrained_psi(plan, method, work.prior, cache_folder() / "psi", work.depths)
+        return self._psi[key]
+
+    def _scenes(
+        self, runs: tuple[PlannedRun, ...], plans: tuple[Plan[Any], ...], needs: Needs, calibration: Calibration
+    ) -> Left:
+        config, rates, size = runs[0].work.config, calibration.recorded(1), calibration.scene_bytes
+        rows = needs.edit(config.steps) * config.scene.views
+        one = Cost(1, rows, rates.seconds(rows) if rates else 0.0, size or 0)
+        return Left(runs, plans, together([one] * sum(plan.edits for plan in plans)), rates, size is not None)
