@@ -40,8 +40,9 @@ class Bar:
         self._progress.stop()
 
     def step(self, values: dict[str, Any]) -> None:
-        """One update of a batch of `values["cases"]` cases."""
-        self.moved = min(self.moved + values["cases"] / self._steps, self._cases)
+        """Update number `values["step"]`, from 0, of `values["cases"]` cases: one that goes on counts from there."""
+        share = (values["step"] + 1) / self._steps
+        self.moved = max(self.moved, min(self._recorded + values["cases"] * share, self._cases))
         self._show()
 
     def note_reconstruction(self, scene: str, step: int, steps: int) -> None:

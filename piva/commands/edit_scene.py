@@ -82,6 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(METHODS)))
     from benchmarks.launch import check_disk, check_method, load_prior
     from benchmarks.pie_bench import cache_folder
+    from benchmarks.progress import Bar
     from benchmarks.scene_launch import load_scene_scorer
     from benchmarks.scenes import scene_folder
     from piva.data.scenes import read_scene
@@ -97,10 +98,11 @@ def main(arguments: Sequence[str]) -> int:
     check_method(config.method, prior)
     pictures = "toybox" if config.prior.model == "toybox" else "real"
     scorer = load_scene_scorer(str(prior.device), MetricFlags(), pictures)  # type: ignore[arg-type]
-    with _bar(f"reconstructing {capture.name}", config.reconstruction.steps) as step:
+    with Bar(f"reconstructing {capture.name}", 1, config.reconstruction.steps) as bar:
         field, seconds = reconstructed(
-            capture, config.reconstruction, cache_folder() / "fields", prior.device, lambda *_: step()
-        )
+            capture, config.reconstruction, cache_folder() / "fields", prior.device,
+            lambda index, _: bar.step({"step": index, "cases": 1}),
+        )  # fmt: skip
     print(f"reconstructed in {seconds:.0f} s" if seconds else "reconstructed before", file=sys.stderr)
     case, key = _case(config, capture, field, behind, prior)
     out = config.out or Path("edits") / f"{capture.name}-{config.method.name}-{key}"
@@ -110,19 +112,6 @@ def main(arguments: Sequence[str]) -> int:
         raise PreflightError(f"the edit failed: {output.error}; try smaller --scene.lr-density and --scene.lr-color")
     _keep(config, prior, capture, case, output, scorer, out, key)
     return COMPLETE
-
-
-def _bar(title: str, steps: int) -> Any:
-    from contextlib import contextmanager
-
-    from benchmarks.progress import Bar
-
-    @contextmanager
-    def opened() -> Any:
-        with Bar(title, 1, steps) as bar:
-            yield lambda: bar.step({"cases": 1})
-
-    return opened()
 
 
 def _case(
@@ -151,12 +140,14 @@ def _case(
 
 
 def _edit(config: Any, prior: Any, case: "SceneCase", out: Path, psi_store: Path) -> "SceneEditOutput":
+    from benchmarks.progress import Bar
     from piva.scene_editing import edit_scene
 
-    with _bar(config.method.name, config.steps) as step:
+    with Bar(config.method.name, 1, config.steps) as bar:
         return edit_scene(
             prior, config.method, case, config.scene, steps=config.steps, seed=config.seed,
-            on_step=lambda _: step(), psi_store=psi_store, checkpoint=out / CHECKPOINT_FILE,
+            on_step=lambda values: bar.step({**values, "cases": 1}), psi_store=psi_store,
+            checkpoint=out / CHECKPOINT_FILE,
         )  # fmt: skip
 
 

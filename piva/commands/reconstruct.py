@@ -77,23 +77,14 @@ def main(arguments: Sequence[str]) -> int:
         from benchmarks.progress import Bar
 
         with Bar(capture.name, 1, settings.steps) as bar:
-            scene, seconds = reconstruct(capture, settings, folder, device, _Counter(bar))
+            scene, seconds = reconstruct(
+                capture, settings, folder, device, lambda index, _: bar.step({"step": index, "cases": 1})
+            )
     scores = _score(folder, scene, capture, lpips, device)
     record = write_record(folder, capture, settings, seconds, scores, config.lpips)
     _print_scores(record.scores)
     print(f"{seconds:.0f} s\n{folder / FIELD_FILE}\n{folder / RECORD_FILE}")
     return COMPLETE
-
-
-class _Counter:
-    """Shows steps on a bar, those of earlier launches at once."""
-
-    def __init__(self, bar: Any):
-        self.bar, self.shown = bar, 0
-
-    def __call__(self, index: int, loss: "Tensor") -> None:
-        self.bar.step({"cases": index + 1 - self.shown})
-        self.shown = index + 1
 
 
 def _about(capture: "SceneCapture") -> str:

@@ -7,15 +7,26 @@ from benchmarks.progress import Bar
 
 def test_a_case_on_its_way_counts_by_its_updates(capsys):
     with Bar("dds", cases=10, steps=4) as bar:
-        for _ in range(2):
-            bar.step({"cases": 8})
+        for step in range(2):
+            bar.step({"step": step, "cases": 8})
         assert bar.moved == 4.0
         for k in range(8):
             bar.case(case_record(str(k)), None, None)
         assert bar.moved == 8.0
-        for _ in range(50):
-            bar.step({"cases": 2})
+        bar.step({"step": 0, "cases": 2})
+        assert bar.moved == 8.5
+        for step in range(1, 5):
+            bar.step({"step": step, "cases": 2})
         assert bar.moved == 10.0
+
+
+def test_an_edit_that_goes_on_counts_from_its_step():
+    with Bar("dds", cases=3, steps=8) as bar:
+        bar.step({"step": 5, "cases": 1})
+        assert bar.moved == 0.75
+        bar.case(case_record("a"), None, None)
+        bar.step({"step": 3, "cases": 1})
+        assert bar.moved == 1.5
 
 
 def test_a_failure_is_said_at_once_and_is_no_markup(capsys):

@@ -9,6 +9,7 @@ import torch
 from capture_world import ball_capture
 
 import piva.data.scenes as scenes
+from benchmarks.progress import Bar
 from piva.cli import main
 from piva.representations.radiance_field import RadianceField
 
@@ -81,3 +82,20 @@ def test_a_background_does_not_replace_a_learned_sky(captured, tiny_prior, tmp_p
     said = capsys.readouterr().err
     assert "--background: no background is to be given: the photographs of ball show what is behind it" in said
     assert not (tmp_path / "cache").exists()
+
+
+def test_the_bar_of_an_edit_that_goes_on_starts_where_it_was(captured, tiny_prior, monkeypatch):
+    monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", 0.0)
+    seen, step = [], Bar.step
+
+    def watched(bar, values):
+        step(bar, values)
+        seen.append(bar.moved)
+        if len(seen) == 12:  # of the fit's ten steps, and two of the edit
+            raise RuntimeError("killed")
+
+    monkeypatch.setattr(Bar, "step", watched)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(tiny_prior)
+    assert run(tiny_prior) == 0
+    assert seen == pytest.approx([*(k / 10 for k in range(1, 11)), 1 / 3, 2 / 3, 2 / 3, 1])
