@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,6 +42,8 @@ def read_pictures(
     Args:
         files: of each shot, at its listed size or `downscale` times smaller.
     """
+    if too_large := _too_large(shots, channels, downscale):
+        return torch.empty(0), [too_large]
     pictures: Tensor | None = None
     sizes: Counter[tuple[int, int]] = Counter()
     problems = []
@@ -58,6 +62,19 @@ def read_pictures(
         counted = ", ".join(f"{count} of {width}x{height}" for (height, width), count in sizes.most_common())
         problems.append(f"the pictures have several sizes ({counted}): one size is needed")
     return torch.empty(0) if pictures is None else pictures, problems
+
+
+def _too_large(shots: Sequence[Shot], channels: int, downscale: int) -> str | None:
+    """Why the pictures cannot be in memory together, before one is read; None where they can."""
+    wanted = sum(4 * channels * (shot.size[0] // downscale) * (shot.size[1] // downscale) for shot in shots)
+    free = psutil.virtual_memory().available
+    if wanted <= free:
+        return None
+    smaller = downscale * math.ceil(math.sqrt(wanted / free))
+    return (
+        f"{len(shots)} pictures take {wanted / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free: "
+        f"make them smaller, as --downscale {smaller} does"
+    )
 
 
 def _picture(file: Path, shot: Shot, channels: int, downscale: int) -> Tensor:

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import torch
 from PIL import Image
 from scene_folders import picture, poses, write_nerfstudio, write_synthetic
 
+from piva.data import scene_images
+from piva.data.problems import DataError
 from piva.data.scenes import read_scene
 from piva.rendering.cameras import project
 
@@ -216,3 +219,16 @@ def test_opacity_that_is_1_everywhere_is_none_in_an_unbounded_capture(tmp_path):
     scene = read_scene(tmp_path / "a")
     assert scene.transparent
     assert scene.train.images.shape[1] == 4
+
+
+def test_pictures_that_do_not_fit_into_memory_are_refused_before_one_is_read(tmp_path, monkeypatch):
+    write_nerfstudio(tmp_path / "a")
+    picture = 4 * 3 * 8 * 6  # bytes
+    monkeypatch.setattr(scene_images.psutil, "virtual_memory", lambda: SimpleNamespace(available=10 * picture - 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(scene_images, "read_image", lambda *_: pytest.fail("a picture was read"))
+        with pytest.raises(DataError, match=r"10 pictures take .* GiB of memory, .* as --downscale 2 does"):
+            read_scene(tmp_path / "a")
+    assert read_scene(tmp_path / "a", downscale=2).train.images.shape == (9, 3, 3, 4)
+    monkeypatch.setattr(scene_images.psutil, "virtual_memory", lambda: SimpleNamespace(available=10 * picture))
+    assert len(read_scene(tmp_path / "a").train) == 9
