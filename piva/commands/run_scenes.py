@@ -101,11 +101,16 @@ def _prepare(benchmark: "SceneBenchmark", config: Any, watch: "Watch | None" = N
 
 
 def _forecast(tools: Tools) -> int:
-    """Says what would be done, and how many rows of the UNet that takes."""
+    """Says what would be done, and what that takes: rows of the UNet, time and room on the disk."""
+    from benchmarks.calibration import earlier_runs
     from benchmarks.cost import needs_of
+    from benchmarks.pie_bench import cache_folder
+    from benchmarks.scene_forecast import sentences
     from benchmarks.scene_launch import plan_scenes
+    from piva.provenance import collect
 
     config = tools.config
+    runs, here = earlier_runs(config.out), collect(str(tools.prior.device))
     needs = needs_of(config.method).edit(config.steps)
     for seed in config.seeds:
         record, path = _described(tools, seed)
@@ -113,6 +118,8 @@ def _forecast(tools: Tools) -> int:
         _announce(path, plan)
         rows = plan.edits * config.scene.views * needs.total
         print(f"rows  {rows:,} through the UNet: {plan.edits} edits, {config.steps} steps, {config.scene.views} views")
+        for line in sentences(plan, record, config, runs, here, cache_folder() / "fields"):
+            print(line)
     return COMPLETE
 
 

@@ -70,7 +70,7 @@ def _too_large(shots: Sequence[Shot], channels: int, downscale: int) -> str | No
     free = psutil.virtual_memory().available
     if wanted <= free:
         return None
-    smaller = downscale * math.ceil(math.sqrt(wanted / free))
+    smaller = downscale * math.ceil(math.sqrt(wanted / max(free, 1)))
     return (
         f"{len(shots)} pictures take {wanted / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free: "
         f"make them smaller, as --downscale {smaller} does"

@@ -50,13 +50,31 @@ def test_the_benchmark_s_lambda_is_in_the_record(tmp_path, tiny_pipeline_folder,
     assert "the benchmark's own default: method.lam 0.2" in capsys.readouterr().out
 
 
+def test_a_dry_run_knows_the_time_of_what_was_made_before(tmp_path, tiny_pipeline_folder, capsys):
+    root = write_scenes(tmp_path / "data", edits=2)
+    flags = ["--root", str(root), "--prior.model", str(tiny_pipeline_folder), *QUICK, "--metrics", "mse"]
+    command = ["run", "noe", "--method", "dds", "--out", str(tmp_path / "runs"), *flags]
+    assert main([*command, "--limit", "1"]) == 0
+    (made,) = read_cases(folder_of(tmp_path / "runs", "noe")).values()
+    capsys.readouterr()
+    assert main([*command, "--seed", "0", "1", "--dry-run"]) == 0
+    times = [line for line in capsys.readouterr().out.splitlines() if line.startswith("time")]
+    assert len(times) == 2
+    for edits, time in enumerate(times, 1):
+        assert time.startswith(f"time  {edits * 3 * made.seconds_step:,.0f} s")
+        assert time.endswith(f"{made.seconds_step:.3g} s a step, the median of 1 edits recorded before")
+
+
 def test_a_dry_run_does_nothing(tmp_path, tiny_pipeline_folder, capsys):
     root = write_scenes(tmp_path / "data", edits=2)
     flags = ["--root", str(root), "--prior.model", str(tiny_pipeline_folder), *QUICK, "--metrics", "mse"]
     assert main(["run", "noe", "--method", "dds", "--dry-run", "--out", str(tmp_path / "runs"), *flags]) == 0
     said = capsys.readouterr()
     assert "2 of 2 edits to make, of 1 scenes" in said.err
-    assert "rows  24 through the UNet: 2 edits, 3 steps, 1 views" in said.out
+    rows, time, disk = said.out.splitlines()
+    assert rows == "rows  24 through the UNet: 2 edits, 3 steps, 1 views"
+    assert time.startswith("time  unknown")
+    assert disk.startswith("disk  0.2 MB: edited fields and views")  # 2 of 16^3 voxels with four numbers, and views
     assert not (tmp_path / "runs").exists()
     assert not (tmp_path / "cache").exists()
 
