@@ -7,6 +7,10 @@ from piva.registry import resolve, unknown
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("piva.commands.sweep_plan:main", "the points, what of them is done, and what the rest would take"),
+    "run": ("piva.commands.sweep_run:main", "do what is missing or failed, without a server"),
+    "status": ("piva.commands.sweep_status:main", "each point done, running, failed, pruned or missing"),
+    "table": ("piva.commands.sweep_table:main", "every point with its scores; as Markdown or CSV too"),
+    "best": ("piva.commands.sweep_best:main", "the best point, how sure that is, and its command"),
     "launch": ("piva.commands.sweep_launch:main", "create the sweep on W&B's server, for `wandb agent`"),
 }
 """Command -> where it is, and what it does."""
@@ -22,6 +26,8 @@ commands:
 
 examples:
   piva sweep plan sweeps/lambda-toybox.yaml
+  piva sweep run sweeps/lambda-toybox.yaml        any number of workers, on any number of machines
+  piva sweep table sweeps/lambda-toybox.yaml --into lambda.md
   piva sweep launch sweeps/lambda.yaml
 
 `piva sweep COMMAND --help` tells more.

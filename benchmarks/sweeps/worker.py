@@ -1,0 +1,154 @@
+"""A worker of a sweep: takes a point that nobody has, runs it, notes how it ended, and takes the next.
+
+Any number of workers share a folder. Nobody hands points out: who has a point holds its lock, and a process that dies
+lets it go. What is left to do is read from the disk before every point, so a point that was begun by a worker that was
+killed is taken up by the next that looks, and goes on after its last case.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+from benchmarks.sweeps.board import Board, PointOnDisk, last_attempt
+from benchmarks.sweeps.ledger import Claim, Ending
+from benchmarks.sweeps.pruning import Course
+from benchmarks.sweeps.search import Memory
+from benchmarks.watching import Stopped, Unwatched, Watch
+from piva.errors import INTERRUPTED, PreflightError
+from piva.records import BusyError, now
+
+Run = Callable[[Sequence[str], Watch], int]
+"""`piva.commands.run.main`: what follows `piva run`, who watches; gives the exit code."""
+TRIES = 2
+"""How often a worker comes back to a run that another process, which is no worker, has open."""
+
+
+class Worker:
+    """Does the points of a sweep that are missing or failed; each failed one once.
+
+    Args:
+        memory: of a search, or where runs are stopped early.
+    """
+
+    def __init__(self, board: Board, memory: Memory | None, run: Run) -> None:
+        self._board, self._memory, self._run = board, memory, run
+        self._started = now()
+        self._settled: set[int] = set()
+        self._turned_away: Counter[int] = Counter()
+        self._reached = False
+
+    def work(self) -> bool:
+        """Works until there is nothing left to take; False where it was interrupted from the keyboard.
+
+        Raises:
+            PreflightError: this machine is not fit for the work.
+        """
+        self._catch_up()
+        while (taken := self._next()) is not None:
+            claim, found = taken
+            with claim:
+                if not self._attempt(claim, found):
+                    return False
+            gc.collect()  # the models of a run go before the next one's come
+        return True
+
+    def _next(self) -> tuple[Claim, PointOnDisk] | None:
+        """A point that is ours now; None where there is none left, or the sweep's target is reached."""
+        while True:
+            open_points = [found for found in self._look() if found.state != "running"]
+            if self._reached:
+                return None
+            for found in open_points:
+                claim = self._board.ledger.claim(found.index, found.point)
+                if claim is None:
+                    continue
+                found = self._board.look(found.index, found.point, ours=True)  # nobody else can add to it any more
+                if not self._settles(found):
+                    return claim, found
+                claim.close()
+            if not self._draw():
+                return None
+
+    def _look(self) -> list[PointOnDisk]:
+        """The points that are not settled, as they stand now."""
+        points = enumerate(self._board.points())
+        found = [self._board.look(index, point) for index, point in points if index not in self._settled]
+        return [point for point in found if not self._settles(point)]
+
+    def _settles(self, found: PointOnDisk) -> bool:
+        """Whether there is nothing to do for a point; notes it."""
+        last = last_attempt(self._board.ledger, found.index)
+        tried = found.state == "failed" and last is not None and last.when >= self._started
+        if found.state in ("done", "pruned") or tried or self._turned_away[found.index] >= TRIES:
+            self._settled.add(found.index)
+        self._reached |= self._board.reaches_target(found)
+        return found.index in self._settled
+
+    def _draw(self) -> bool:
+        """Draws the next point of a search; False where it has all its points."""
+        board = self._board
+        if board.sweep.method != "bayes" or self._memory is None:
+            return False
+        with board.ledger.drawing():
+            index = len(board.ledger.entries())
+            if index >= (board.sweep.run_cap or 0):
+                return False
+            self._memory.catch_up(board.all())
+            board.ledger.write(index, *self._memory.draw(index))
+        return True
+
+    def _attempt(self, claim: Claim, found: PointOnDisk) -> bool:
+        """Runs a point; False where it was interrupted from the keyboard."""
+        watch: Course | Unwatched = self._memory.course(found) if self._memory else Unwatched()
+        print(f"point {found.index}: {found.command}", file=sys.stderr, flush=True)
+        try:
+            with as_command(found.words):
+                code = self._run(found.words[1:], watch)
+        except Stopped:
+            assert isinstance(watch, Course)
+            self._end(claim, found, "pruned", f"stopped at the rung of {watch.stopped_at} cases")
+        except BusyError as problem:
+            self._turned_away[found.index] += 1
+            print(f"point {found.index}: {problem}", file=sys.stderr)
+        except PreflightError:
+            raise
+        except (
+            Exception
+        ) as problem:  # whatever is wrong with one point, the others are done; the next `run` tries again
+            traceback.print_exc()
+            self._end(claim, found, "failed", f"{type(problem).__name__}: {problem}")
+        else:
+            if code == INTERRUPTED:
+                return False
+            done = self._board.look(found.index, found.point, ours=True).state == "done"
+            self._end(claim, found, "done" if done else "failed", "" if done else f"ended with {code}")
+        return True
+
+    def _end(self, claim: Claim, found: PointOnDisk, ending: Ending, why: str) -> None:
+        claim.note(ending, why)
+        with self._board.ledger.drawing() if self._memory else nullcontext():
+            ended = self._board.look(found.index, found.point, ours=True)
+            if self._memory:
+                self._memory.end(ended)
+        print(f"point {found.index}: {ended.state}{f', {ended.why}' if ended.why else ''}", file=sys.stderr, flush=True)
+
+    def _catch_up(self) -> None:
+        if self._memory:
+            with self._board.ledger.drawing():
+                self._memory.catch_up(self._board.all())
+
+
+@contextmanager
+def as_command(arguments: Sequence[str]) -> Iterator[None]:
+    """Lets records and trackers name the command that makes the run, rather than the sweep's."""
+    own = sys.argv
+    sys.argv = ["piva", *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = own
