@@ -16,6 +16,8 @@ from torch import Tensor
 from piva.records import disk, write_atomically
 
 SECONDS_BETWEEN = 20.0
+SHARE = 0.02
+"""Of the time, at most, that goes into writing: a large file is written less often."""
 _HEADER = "piva_checkpoint"
 
 
@@ -57,6 +59,7 @@ class Checkpoint:
         self.steps, self.seconds = 0, 0.0
         self.facts_found: dict[str, Any] = {}
         self._last = self._written = time.monotonic()
+        self._writing = 0.0
         if path is not None and path.is_file():
             self._read(path, device)
 
@@ -71,9 +74,10 @@ class Checkpoint:
         """Count, and write now and then."""
         now = time.monotonic()
         self.steps, self.seconds, self._last = steps, self.seconds + now - self._last, now
-        if self.path is not None and now - self._written > SECONDS_BETWEEN:
+        if self.path is not None and now - self._written > max(SECONDS_BETWEEN, self._writing / SHARE):
             self.write()
             self._last = self._written = time.monotonic()
+            self._writing = self._written - now
 
     def write(self) -> None:
         """Write the file, whole or not at all."""

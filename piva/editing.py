@@ -15,8 +15,11 @@ from torch import Tensor
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.stored import trained_psi
 from piva.auxiliary.training import AuxiliaryTraining
+from piva.checkpoint import Checkpoint
+from piva.config import identity_values
 from piva.devices import begin_peak, peak_bytes
 from piva.errors import ConfigError
+from piva.keys import digest
 from piva.modules.fitting import fit
 from piva.modules.image_editing import ImageEditing
 from piva.noise import DrawPlan
@@ -66,6 +69,7 @@ def edit_batch(
     image_every: int = 0,
     cache: SourceRows | None = None,
     psi_store: Path | None = None,
+    checkpoint: Path | None = None,
 ) -> list[EditOutput]:
     """The inputs edited together, each as it would be edited alone (within float tolerance).
 
@@ -79,6 +83,7 @@ def edit_batch(
         image_every: add "images" [B,3,H,W] to every so manyth of these dicts; 0 never.
         cache: source latents, and source rows of earlier edits with the same draws; worth having in a sweep.
         psi_store: folder where stored psi are kept between runs (aux.psi = stored).
+        checkpoint: file to go on from, and to write now and then; removed at the end.
 
     Raises:
         ValueError: for an image that is not of the prior's size.
@@ -99,12 +104,18 @@ def edit_batch(
     z_src = _source_latents(prior, inputs, sources, cache)
     plan = _plan(prior, method, inputs, z_src, steps, seed)
     module, psi_rows = _module(prior, method, inputs, sources, plan, depth, cache, psi_store)
-    if on_step is not None:
-        module.on_step = _with_images(on_step, module, prior, image_every)
+    key = digest(_identity(prior, method, inputs, sources, steps, seed))
+    kept = Checkpoint(checkpoint, key, module, prior.device, lambda: _facts(module.engine, psi_rows))
+    if kept.facts_found:
+        psi_rows = kept.facts_found["psi_rows"]
+        module.engine.count_on(kept.facts_found)
+    before = kept.seconds
+    module.on_step = _on_step(on_step, module, prior, image_every, kept)
     if steps:
-        fit(module, range(steps), prior.device)
+        fit(module, range(kept.steps, steps), prior.device)
     images = prior.decode(module.representation().detach()).float().cpu()
-    seconds = (time.perf_counter() - started) / len(inputs)
+    kept.remove()
+    seconds = (before + time.perf_counter() - started) / len(inputs)
     return _outputs(inputs, module, psi_rows, images, seconds, peak_bytes(prior.device))
 
 
@@ -189,15 +200,39 @@ def _module(
     return module, psi_rows
 
 
-def _with_images(
-    on_step: Callable[[dict[str, Any]], None], module: ImageEditing, prior: Prior, image_every: int
+def _on_step(
+    on_step: Callable[[dict[str, Any]], None] | None,
+    module: ImageEditing,
+    prior: Prior,
+    image_every: int,
+    kept: Checkpoint,
 ) -> Callable[[dict[str, Any]], None]:
+    """What the loop calls after each step: the caller's function, with images now and then; and the checkpoint."""
+
     def call(line: dict[str, Any]) -> None:
-        if image_every and (line["step"] + 1) % image_every == 0:
-            line = line | {"images": prior.decode(module.representation().detach())}
-        on_step(line)
+        if on_step is not None:
+            due = image_every and (line["step"] + 1) % image_every == 0
+            on_step(line | {"images": prior.decode(module.representation().detach())} if due else line)
+        kept.step_done(line["step"] + 1)
 
     return call
+
+
+def _identity(
+    prior: Prior, method: Any, inputs: Sequence[EditInput], sources: Sequence[str], steps: int, seed: int
+) -> dict[str, Any]:
+    """Everything that the edit of these cases together depends on."""
+    shown = [source_digest(case.image, case.depth, getattr(method, "aux", None)) for case in inputs]
+    return {
+        "prior": prior.fingerprint, "method": method.name, "method_version": method.VERSION,
+        "settings": identity_values(method), "steps": steps, "seed": seed,
+        "cases": [(case.case_id, case.src, case.tgt, digest_) for case, digest_ in zip(inputs, shown, strict=True)],
+    }  # fmt: skip
+
+
+def _facts(engine: ScoreEngine, psi_rows: Sequence[int]) -> dict[str, Any]:
+    """What the outputs tell of the steps that are done, besides their log."""
+    return {"psi_rows": list(psi_rows), **engine.counts()}
 
 
 def _outputs(
@@ -208,7 +243,7 @@ def _outputs(
     seconds: float,
     peak_bytes: int | None,
 ) -> list[EditOutput]:
-    history = _history(module.log_lines, len(inputs))
+    history = module.history.by_case(len(inputs))
     forward, backward = module.engine.rows_forward, module.engine.rows_backward
     aux_parameters, aux_bytes = _auxiliary_size(module)
     return [
@@ -231,17 +266,6 @@ def _auxiliary_size(module: ImageEditing) -> tuple[int, int]:
     states = [] if training.optimizer is None else training.optimizer.state.values()
     held = [*module.auxiliaries.parameters(), *(value for state in states for value in state.values())]
     return sum(p.numel() for p in training.parameters), sum(x.numel() * x.element_size() for x in held)
-
-
-def _history(lines: Sequence[dict[str, Any]], n_cases: int) -> list[dict[str, list[float]]]:
-    """Every case's log, name -> one value a step; the device is read once per name."""
-    columns: dict[str, list[list[float]]] = {}
-    for name in lines[0] if lines else ():
-        if name == "step":
-            continue
-        values = [line[name] for line in lines]
-        columns[name] = torch.stack(values).tolist() if isinstance(values[0], Tensor) else [list(v) for v in values]
-    return [{name: [step[i] for step in column] for name, column in columns.items()} for i in range(n_cases)]
 
 
 def _error(image: Tensor, history: dict[str, list[float]]) -> str | None:

@@ -110,7 +110,8 @@ def edit_scene(
     key = digest(_identity(prior, method, case, settings, steps, seed))
     kept = Checkpoint(checkpoint, key, module, prior.device, lambda: _facts(history, module.engine, psi_rows))
     if kept.facts_found:
-        psi_rows = _take_facts(kept.facts_found, history, module.engine)
+        history.known, psi_rows = kept.facts_found["lines"], kept.facts_found["psi_rows"]
+        module.engine.count_on(kept.facts_found)
 
     def done(line: dict[str, Any]) -> None:
         history.add(line)
@@ -204,16 +205,7 @@ def _identity(
 
 def _facts(history: _History, engine: ScoreEngine, psi_rows: int) -> dict[str, Any]:
     """What the output tells of the steps that are done."""
-    counts = {name: getattr(engine, name) for name in ("rows_forward", "rows_backward", "rows_cached")}
-    return {"lines": history.read(), "psi_rows": psi_rows, **counts}
-
-
-def _take_facts(facts: dict[str, Any], history: _History, engine: ScoreEngine) -> int:
-    """Takes what the launches before this one counted; the rows of psi."""
-    history.known = facts["lines"]
-    for name in ("rows_forward", "rows_backward", "rows_cached"):
-        setattr(engine, name, facts[name])
-    return int(facts["psi_rows"])
+    return {"lines": history.read(), "psi_rows": psi_rows, **engine.counts()}
 
 
 def _output(

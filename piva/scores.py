@@ -97,6 +97,15 @@ class ScoreEngine:
         self.rows_cached = [0] * len(self.captions)  # and those the cache had
         self._embeddings: dict[Hashable, Tensor] = {}
 
+    def counts(self) -> dict[str, list[int]]:
+        """The rows so far, by the names of the attributes."""
+        return {name: list(getattr(self, name)) for name in ("rows_forward", "rows_backward", "rows_cached")}
+
+    def count_on(self, counts: Mapping[str, Sequence[int]]) -> None:
+        """Go on from `counts` that an engine for the same cases gave."""
+        self.rows_forward, self.rows_backward = list(counts["rows_forward"]), list(counts["rows_backward"])
+        self.rows_cached = list(counts["rows_cached"])
+
     def ask(self, step: Step) -> _Ask:
         """The function a method asks with during `step`."""
         return _Ask(self, step)

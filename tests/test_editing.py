@@ -181,3 +181,46 @@ def test_an_error_in_a_step_comes_out_as_it_is(tiny_prior):
 def test_a_picture_has_no_camera_for_an_embedding(tiny_prior):
     with pytest.raises(ConfigError, match="a picture has no camera pose"):
         edit_batch(tiny_prior, Piva(aux={"camera": True}), cases(1), steps=1, seed=0)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [DDS(), Piva(aux=FAST_AUX | {"warmup_steps": 2}), Piva(aux=FAST_AUX | {"psi": "stored", "phi": "fresh"})],
+    ids=["dds", "piva", "piva-stored-fresh"],
+)
+def test_an_interrupted_edit_goes_on_to_the_same_result(tiny_prior, tmp_path, monkeypatch, method):
+    monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", -1.0)
+    monkeypatch.setattr("piva.checkpoint.SHARE", float("inf"))
+    file, options = tmp_path / "edit.safetensors", {"steps": 5, "seed": 0}
+    whole = edit_batch(tiny_prior, method, cases(2), **options)
+
+    def interrupt(line):
+        if line["step"] == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        edit_batch(tiny_prior, method, cases(2), on_step=interrupt, checkpoint=file, **options)
+    seen = []
+    again = edit_batch(tiny_prior, method, cases(2), on_step=seen.append, checkpoint=file, **options)
+    assert [line["step"] for line in seen] == [3, 4]  # step 3 was done, and lost with the launch
+    assert not file.exists()
+    for a, b in zip(again, whole, strict=True):
+        assert torch.equal(a.image, b.image)
+        assert a.history == b.history
+        assert (a.unet_rows, a.unet_rows_backward, a.psi_rows) == (b.unet_rows, b.unet_rows_backward, b.psi_rows)
+
+
+def test_a_checkpoint_of_another_edit_is_not_gone_on_from(tiny_prior, tmp_path, monkeypatch):
+    monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", -1.0)
+    file = tmp_path / "edit.safetensors"
+
+    def interrupt(line):
+        if line["step"] == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        edit_batch(tiny_prior, DDS(), cases(1), steps=3, seed=0, on_step=interrupt, checkpoint=file)
+    assert file.exists()
+    seen = []
+    edit_batch(tiny_prior, DDS(), cases(1), steps=3, seed=1, on_step=seen.append, checkpoint=file)
+    assert [line["step"] for line in seen] == [0, 1, 2]

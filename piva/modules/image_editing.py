@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from piva.auxiliary.training import AuxiliaryTraining
+from piva.case_history import CaseHistory
+from piva.modules.snapshots import below, given_back, taken
 from piva.noise import DrawPlan
 from piva.representations.latent import LatentImages
 from piva.schedule import weight
@@ -55,7 +57,8 @@ class ImageEditing(L.LightningModule):
         self.training_of_auxiliaries = training
         self.on_step = on_step
         self.z_src = representation().detach().clone()
-        self.log_lines: list[dict[str, Any]] = []
+        self.history = CaseHistory()
+        self.steps_done = 0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Plain SGD: its learning rate is the method's step_size."""
@@ -63,7 +66,7 @@ class ImageEditing(L.LightningModule):
 
     def on_fit_start(self) -> None:
         """Warm the auxiliaries up; the trainer's own start is over by now."""
-        if self.training_of_auxiliaries is not None:
+        if self.training_of_auxiliaries is not None and not self.steps_done:
             self.training_of_auxiliaries.warm_up(self.engine, self.z_src)
 
     def training_step(self, index: int, batch_idx: int) -> None:
@@ -78,7 +81,27 @@ class ImageEditing(L.LightningModule):
         optimizer.zero_grad(set_to_none=True)  # type: ignore[union-attr]
         if self.training_of_auxiliaries is not None:
             self.training_of_auxiliaries.finish_step(self.engine, step)
+        self.steps_done = index + 1
         self._log_step(step, direction, before)
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on, and the log, by name; tensors are the module's own."""
+        log = {f"history.{name}": values for name, values in self.history.tensors().items()}
+        return taken(self._modules_kept(), self._optimizers_kept()) | log
+
+    def restore(self, tensors: Mapping[str, Tensor], steps_done: int) -> None:
+        """Go on from a snapshot that was taken after so many steps."""
+        self.steps_done = steps_done
+        given_back(tensors, self._modules_kept(), self._optimizers_kept())
+        self.history.restore(below(tensors, "history"))
+
+    def _modules_kept(self) -> dict[str, nn.Module]:
+        return {"representation": self.representation, "auxiliaries": self.auxiliaries}
+
+    def _optimizers_kept(self) -> dict[str, torch.optim.Optimizer]:
+        """Plain SGD has no state."""
+        training = self.training_of_auxiliaries
+        return {} if training is None or training.optimizer is None else {"auxiliary_adam": training.optimizer}
 
     def _step(self, index: int, z: Tensor) -> Step:
         draw = self.plan.at(index)
@@ -98,7 +121,7 @@ class ImageEditing(L.LightningModule):
             line |= {f"{name}_loss": loss for name, loss in self.training_of_auxiliaries.losses.items()}
         for name, now, old in zip(("rows_forward", "rows_backward"), counts, before, strict=True):
             line[name] = tuple(n - o for n, o in zip(now, old, strict=True))
-        self.log_lines.append(line)
+        self.history.add(line)
         if self.on_step is not None:
             self.on_step(line)
 

@@ -18,6 +18,7 @@ from piva.auxiliary.training import AuxiliaryTraining
 from piva.data.depth import scaled_inverse_depth
 from piva.modules.image_editing import Method
 from piva.modules.scene_settings import SceneEditSettings
+from piva.modules.snapshots import given_back, taken
 from piva.noise import DrawPlan, to_device, uniform
 from piva.priors import Prior
 from piva.rendering.cameras import Cameras
@@ -196,26 +197,15 @@ class SceneEditing(L.LightningModule):
 
     def snapshot(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, by name; tensors are the module's own."""
-        tensors = {f"scene.{name}": value for name, value in self.scene.state_dict().items()}
-        tensors |= {f"auxiliaries.{name}": value for name, value in self.auxiliaries.state_dict().items()}
-        for kind, optimizer in self._optimizers().items():
-            for number, state in optimizer.state_dict()["state"].items():
-                tensors |= {f"{kind}.{number}.{name}": value for name, value in state.items()}
-        return tensors
+        return taken(self._modules_kept(), self._optimizers())
 
     def restore(self, tensors: Mapping[str, Tensor], steps_done: int) -> None:
         """Go on from a snapshot that was taken after so many steps."""
         self.steps_done = steps_done
-        for name, module in (("scene", self.scene), ("auxiliaries", self.auxiliaries)):
-            start = len(name) + 1
-            module.load_state_dict({key[start:]: value for key, value in tensors.items() if key.startswith(name + ".")})
-        for kind, optimizer in self._optimizers().items():
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in tensors.items():
-                if key.startswith(kind + "."):
-                    _, number, what = key.split(".")
-                    state.setdefault(int(number), {})[what] = value
-            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+        given_back(tensors, self._modules_kept(), self._optimizers())
+
+    def _modules_kept(self) -> dict[str, nn.Module]:
+        return {"scene": self.scene, "auxiliaries": self.auxiliaries}
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         training = self.training_of_auxiliaries

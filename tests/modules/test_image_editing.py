@@ -97,7 +97,7 @@ def test_a_step_reads_no_value_from_the_device(tiny_prior, method):
         module.training_step(2, 2)
     assert values.seen == []
     with values:
-        float(module.log_lines[-1]["drift_rms"])
+        float(module.history.lines[-1]["drift_rms"])
     assert values.seen == ["_local_scalar_dense"]  # which it would have seen
 
 
