@@ -18,7 +18,7 @@ from piva.errors import ConfigError
 from piva.methods.piva import Piva
 from piva.noise import DrawPlan
 from piva.provenance import Provenance, collect
-from piva.records import CASES_FILE, SCENES, CaseRecord, RunRecord, read_cases, read_run, run_folders
+from piva.records import CASES_FILE, CaseRecord, RunRecord, read_cases, read_run, run_folders
 from piva.scores import Row, ScoreEngine
 from piva.step import TARGET
 
@@ -55,15 +55,19 @@ class Calibration:
 
     Args:
         weights: gives the prior with its weights, to be measured where `prior` has none.
-        of_scenes: whether edits of scenes are foretold, not of pictures; either says nothing of the other.
+        like: which runs take as long a row; of pictures all do, of scenes rows include rendering.
     """
 
     def __init__(
-        self, prior: Any, method: Any, *outs: Path, weights: Callable[[], Any] | None = None, of_scenes: bool = False
+        self,
+        prior: Any,
+        method: Any,
+        *outs: Path,
+        weights: Callable[[], Any] | None = None,
+        like: Callable[[RunRecord], bool] = lambda record: record.scenes is None,
     ):
         self.prior, self._method, self._weights = prior, method, weights
-        earlier = [run for out in outs for run in earlier_runs(out)]
-        self._earlier = [run for run in earlier if (run.record.scenes is not None) == of_scenes]
+        self._earlier = [run for out in outs for run in earlier_runs(out) if like(run.record)]
         self._found = dict[int, Rates]()
 
     def rates(self, batch: int) -> Rates:
@@ -80,11 +84,6 @@ class Calibration:
     def case_bytes(self) -> int:
         """Of a case's image and record."""
         return case_bytes(self._earlier, self.prior.image_size)
-
-    @property
-    def scene_bytes(self) -> int | None:
-        """Of what an edited scene leaves, where one was recorded."""
-        return scene_bytes(self._earlier)
 
     def _measured(self, batch: int) -> Rates:
         """Rates from the calls of the method; where it trains nothing, the rows with backward are Piva's."""
@@ -167,13 +166,6 @@ def measured_rates(prior: Any, method: Any, needs: Needs, batch: int) -> Rates:
     except torch.cuda.OutOfMemoryError:  # a method that trains nothing may fit all the same
         return Rates(forward, BACKWARD_RATIO * forward, f"measured now, but training {batch} together does not fit")
     return Rates(forward, backward / (len(training.names) * batch), "measured now")
-
-
-def scene_bytes(runs: Sequence[Earlier]) -> int | None:
-    """Bytes of what an edited scene leaves: the mean of what was recorded; None where nothing was."""
-    folders = [run.path / SCENES / case.case_id for run in runs for case in run.cases if case.field]
-    sizes = [sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) for folder in folders]
-    return round(sum(sizes) / len(sizes)) if sizes else None
 
 
 def case_bytes(runs: Sequence[Earlier], image_size: tuple[int, int]) -> int:

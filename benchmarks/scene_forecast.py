@@ -35,15 +35,19 @@ def sentences(
     """
     if not plan.edits:
         return []
-    folders = {case.edit.folder for batch in plan.batches for case in batch.cases}
-    fields = {folder: field_bytes(config.reconstruction.field, _is_bounded(folder)) for folder in folders}
-    size = sum(fields[case.edit.folder] for batch in plan.batches for case in batch.cases)
-    size += plan.edits * view_bytes(config.eval_views, record.image_size or (0, 0))
+    fields, size = _fields(plan, config), edits_bytes(plan, record, config)
     kept = f"and up to {sum(fields.values()) / 1e6:,.1f} MB in {store}, for {len(fields)} reconstructions"
     return [
         _time(plan.edits * config.steps, step_seconds(runs, record, here)),
         f"disk  {size / 1e6:,.1f} MB: edited fields and views, turntables and sheets not counted; {kept}",
     ]
+
+
+def edits_bytes(plan: Plan[SceneEditCase], record: RunRecord, config: Any) -> int:
+    """Of edited fields and views; turntables and sheets not counted."""
+    fields = _fields(plan, config)
+    size = sum(fields[case.edit.folder] for batch in plan.batches for case in batch.cases)
+    return size + plan.edits * view_bytes(config.eval_views, record.image_size or (0, 0))
 
 
 def step_seconds(runs: Sequence[Earlier], record: RunRecord, here: Provenance) -> list[float]:
@@ -66,6 +70,12 @@ def field_bytes(settings: FieldSettings, bounded: bool) -> int:
 def view_bytes(views: int, size: tuple[int, int]) -> int:
     """Of the pictures of original and edit, and of the edit's record."""
     return round(2 * views * 3 * size[0] * size[1] * PNG_SHARE) + RECORD_BYTES
+
+
+def _fields(plan: Plan[SceneEditCase], config: Any) -> dict[Path, int]:
+    """Folder of a scene -> bytes of a field of it."""
+    folders = {case.edit.folder for batch in plan.batches for case in batch.cases}
+    return {folder: field_bytes(config.reconstruction.field, _is_bounded(folder)) for folder in folders}
 
 
 def _time(steps: int, found: Sequence[float]) -> str:

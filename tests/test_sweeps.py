@@ -1,4 +1,4 @@
-"""The sweep files that come with piva: what W&B's own agent would run of each is what piva reads, and no point is wrong."""
+"""The sweep files that come with piva: what W&B's own agent would run of each is what piva reads; no point is wrong."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def file(request):
 
 @pytest.fixture
 def run_by_the_agent(tmp_path, monkeypatch):
-    """A function: (sweep file's content, values of its parameters) -> the words that W&B's agent starts a process with."""
+    """A function: (sweep file, values of its parameters) -> the words that W&B's agent starts a process with."""
     monkeypatch.chdir(tmp_path)
     for name in ("WANDB_DIR", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_SWEEP_ID"):
         monkeypatch.setenv(name, str(tmp_path) if name == "WANDB_DIR" else "x")  # which the agent changes
@@ -81,7 +81,7 @@ def test_values_arrive_as_they_are_meant():
         sweep = read_sweep(FOLDER / f"{name}.yaml")
         return run_settings(arguments(sweep, grid_points(sweep)[index])[1:])
 
-    benchmark, config = of("lambda-types", 1)
+    benchmark, config = of("lambda-types", 4)
     assert (benchmark.name, config.type, config.method.lam) == ("pie-bench", ("4", "5", "6", "7", "8", "9"), 0.1)
     assert (config.root, config.prior.model) == (Path("/data/pie-bench"), "stable-diffusion-v1-5/stable-diffusion-v1-5")
     benchmark, config = of("conditioning-toybox", 3)
@@ -111,7 +111,7 @@ def test_nested_parameters_run_the_same_way_through_the_agent(tmp_path, run_by_t
     words = run_by_the_agent(content, nested | {"seeds": [0, 1], "prior.compile": True})
     assert words[5] == "--method={'lam': 2.0, 'guidance_src': None, 'aux': {'lr': 1e-05, 'camera': False}}"
     theirs, ours = run_settings(words[2:])[1], run_settings(arguments(sweep, point)[1:])[1]
-    assert theirs == ours
+    assert theirs.model_dump() == ours.model_dump()
     assert (ours.method.lam, ours.method.guidance_src, ours.method.aux.lr) == (2.0, None, 1e-5)
     assert (ours.method.aux.camera, ours.seeds, ours.prior.compile) == (False, (0, 1), True)
 

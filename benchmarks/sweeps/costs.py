@@ -6,6 +6,7 @@ Loading, scoring and the reconstruction of scenes are in no count.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from benchmarks.cost import Cost, Needs, edited, needs_of, together, untrained_p
 from benchmarks.forecast import Tariff
 from benchmarks.pie_bench import cache_folder
 from benchmarks.plan import Plan
+from benchmarks.scene_forecast import edits_bytes
 from benchmarks.sweeps.planned import PlannedRun
+from piva.records import RunRecord
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,6 @@ class Left:
     cost: Cost
     rates: Rates | None
     """None: nothing was recorded with this prior here; `cost` then has no seconds."""
-    disk_known: bool = True
 
     @property
     def done(self) -> int:
@@ -52,7 +54,7 @@ class Prices:
 
     def __init__(self, outs: Sequence[Path], measure: bool = False):
         self._outs, self._measure = outs, measure
-        self._calibrations: dict[tuple[str, bool], Calibration] = {}
+        self._calibrations: dict[Any, Calibration] = {}
         self._psi: dict[tuple[Any, ...], set[str]] = {}
 
     def of(self, runs: Sequence[PlannedRun]) -> Left:
@@ -63,12 +65,13 @@ class Prices:
         return price(tuple(runs), plans, needs_of(work.config.method), self._calibration(runs[0]))
 
     def _calibration(self, run: PlannedRun) -> Calibration:
-        work = run.work
-        key = (work.prior.fingerprint, work.of_scenes)
+        work, record = run.work, run.record
+        kind = [record.prior["fingerprint"], *_setting(record)]
+        key = json.dumps(kind, sort_keys=True)
         if key not in self._calibrations:
             self._calibrations[key] = Calibration(
-                work.prior, work.config.method, *self._outs, of_scenes=work.of_scenes,
-                weights=lambda: launch.load_prior(work.config.prior),
+                work.prior, work.config.method, *self._outs, weights=lambda: launch.load_prior(work.config.prior),
+                like=lambda other: _setting(other) == _setting(record),
             )  # fmt: skip
         return self._calibrations[key]
 
@@ -101,7 +104,18 @@ class Prices:
     def _scenes(
         self, runs: tuple[PlannedRun, ...], plans: tuple[Plan[Any], ...], needs: Needs, calibration: Calibration
     ) -> Left:
-        config, rates, size = runs[0].work.config, calibration.recorded(1), calibration.scene_bytes
+        config, rates = runs[0].work.config, calibration.recorded(1)
         rows = needs.edit(config.steps) * config.scene.views
-        one = Cost(1, rows, rates.seconds(rows) if rates else 0.0, size or 0)
-        return Left(runs, plans, together([one] * sum(plan.edits for plan in plans)), rates, size is not None)
+        costs = []
+        for run, plan in zip(runs, plans, strict=True):
+            whole = rows * plan.edits
+            size = edits_bytes(plan, run.record, config)
+            costs.append(Cost(plan.edits, whole, rates.seconds(whole) if rates else 0.0, size))
+        return Left(runs, plans, together(costs), rates)
+
+
+def _setting(record: RunRecord) -> tuple[Any, ...]:
+    """What decides how long a row takes, besides prior, batch and machine; of pictures nothing does."""
+    if record.scenes is None:
+        return ()
+    return record.benchmark, record.scenes["scene"], record.scenes["reconstruction"]["field"]

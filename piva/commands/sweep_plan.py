@@ -1,19 +1,19 @@
 """`piva sweep plan FILE`: the points, what of them is done, and what the rest would take. Does nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import tyro
+from typing import TYPE_CHECKING, Any
 
 from piva.commands.arguments import parse
-from piva.config import Settings, identity, runtime
+from piva.commands.sweep_settings import SweepFlags
+from piva.config import runtime
 from piva.errors import BAD_CONFIGURATION, COMPLETE, PREFLIGHT_FAILED, ConfigError, PreflightError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from benchmarks.cost import Cost
     from benchmarks.sweeps.costs import Left
     from benchmarks.sweeps.schema import Sweep
 
@@ -29,21 +29,12 @@ examples:
   PIE_BENCH=DIR piva sweep plan sweeps/lambda.yaml
 """
 
+DRAWN = 10
+"""Points that stand for a sweep without an end (ours)."""
 
-class PlanConfig(Settings):
+
+class PlanConfig(SweepFlags):
     """What `piva sweep plan` does."""
-
-    file: Annotated[Path, tyro.conf.Positional] = runtime()
-    """Sweep file."""
-
-    out: Path | None = runtime(None)
-    """Folder of the sweep's runs; that of the file's command, else runs/NAME."""
-
-    points: int = runtime(10, ge=1)
-    """How many random points stand for a sweep that has no grid, unless its run_cap says."""
-
-    seed: int = identity(0)
-    """Of random points."""
 
     measure: bool = runtime(False)
     """Where nothing was recorded with the prior, load it and time rows for a second."""
@@ -68,6 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     from reports.terminal import wide_console
 
     sweep = read_sweep(config.file)
+    sweep = replace(sweep, run_cap=config.max_runs or sweep.run_cap)
     out = out_folder(sweep, config.out)
     lines = _lines(sweep, out, config)
     console = wide_console()
@@ -89,7 +81,7 @@ def _lines(sweep: "Sweep", out: Path, config: PlanConfig) -> list[Line]:
     if sweep.method == "grid":
         points = grid_points(sweep)
     else:
-        points = [sample(sweep, config.seed, index) for index in range(sweep.run_cap or config.points)]
+        points = [sample(sweep, config.seed, index) for index in range(sweep.run_cap or DRAWN)]
     others = sorted(folder for folder in out.parent.glob("*") if folder.is_dir() and folder != out)
     planner, prices, lines = Planner(out), Prices([out, out.parent, *others], config.measure), []
     for point in points:
@@ -112,7 +104,7 @@ def _table(sweep: "Sweep", lines: Sequence[Line]) -> "Table":
     for name in varying:
         table.add_column(name, justify="right")
     table.add_column("run", overflow="fold")
-    for head in ("done", "rows", "rows with\nbackward", "hours", "disk"):
+    for head in ("done", "rows", "rows with\nbackward", "time", "disk"):
         table.add_column(head, justify="right")
     for line in lines:
         table.add_row(*(_shown(line.point[name]) for name in varying), *_cells(line.left))
@@ -125,7 +117,8 @@ def _cells(left: "Left | None") -> list[str]:
     whole = left.cost.whole
     run = left.runs[0].path.name + (f" and {len(left.runs) - 1} more" if len(left.runs) > 1 else "")
     rows = [f"{whole.rows.total:,}", f"{whole.rows.backward:,}"]
-    return [run, f"{left.done}/{left.cases}", *rows, _hours(left), _megabytes(left)]
+    time = "–" if left.rates is None and whole.rows.total else _duration(whole.seconds)
+    return [run, f"{left.done}/{left.cases}", *rows, time, _megabytes(whole)]
 
 
 def _sentences(sweep: "Sweep", lines: Sequence[Line], out: Path) -> list[str]:
@@ -141,15 +134,14 @@ def _sentences(sweep: "Sweep", lines: Sequence[Line], out: Path) -> list[str]:
     if known and whole.cases:
         said.append(f"rows  {whole.rows.total:,} through the UNet, {whole.rows.backward:,} of them with backward")
         said.append(_time(known, whole.seconds))
-        disk = f"{whole.disk_bytes / 1e6:,.0f} MB" if all(left.disk_known for left in known) else "unknown"
-        said.append(f"disk  {disk}")
+        said.append(f"disk  {_megabytes(whole)}")
     problems: dict[str, list[Line]] = {}
     for line in lines:
         if line.problem:
             problems.setdefault(str(line.problem), []).append(line)
     for sentence, of in problems.items():
-        which = "no point" if len(of) == len(lines) else f"{len(of)} points"
-        said.append(f"{which} can be run: {sentence}" if which == "no point" else f"{which} cannot be run: {sentence}")
+        which = "no point can be run" if len(of) == len(lines) else f"{len(of)} points cannot be run"
+        said.append(f"{which}: {sentence}")
         said.append(f"  the first of them: piva {' '.join(of[0].words)}")
     return said
 
@@ -157,21 +149,27 @@ def _sentences(sweep: "Sweep", lines: Sequence[Line], out: Path) -> list[str]:
 def _time(known: Sequence["Left"], seconds: float) -> str:
     origins = dict.fromkeys(left.rates.origin for left in known if left.rates)
     unknown = sum(left.rates is None and bool(left.cost.whole.rows.total) for left in known)
-    if unknown == len(known):
+    if not origins:
         prior = known[0].runs[0].record.prior["name"]
-        return f"time  unknown: no edits with {prior} were recorded here (--measure times some rows of pictures' edits)"
+        return f"time  unknown: no such edits with {prior} are recorded here (--measure times rows of pictures)"
     missing = f", without {unknown} points of unknown speed" if unknown else ""
-    return f"time  {seconds / 3600:.2f} h of editing{missing}: {'; '.join(origins)}"
+    return f"time  {_duration(seconds)} of editing{missing}: {'; '.join(origins)}"
 
 
-def _hours(left: "Left") -> str:
-    whole = left.cost.whole
-    return "–" if left.rates is None and whole.rows.total else f"{whole.seconds / 3600:.2f}"
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
 
 
-def _megabytes(left: "Left") -> str:
-    return f"{left.cost.whole.disk_bytes / 1e6:,.1f} MB" if left.disk_known else "–"
+def _megabytes(cost: "Cost") -> str:
+    size = cost.disk_bytes / 1e6
+    return f"{size:,.1f} MB" if size < 1000 else f"{size / 1000:,.1f} GB"
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return " ".join(map(_shown, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
