@@ -16,8 +16,8 @@ from torch import Tensor
 from piva.records import disk, write_atomically
 
 SECONDS_BETWEEN = 20.0
-SHARE = 0.02
-"""Of the time, at most, that goes into writing: a large file is written less often."""
+SECONDS_WRITING = 0.4
+"""What writing may take for that; a file that takes longer is written as much less often."""
 _HEADER = "piva_checkpoint"
 
 
@@ -74,7 +74,7 @@ class Checkpoint:
         """Count, and write now and then."""
         now = time.monotonic()
         self.steps, self.seconds, self._last = steps, self.seconds + now - self._last, now
-        if self.path is not None and now - self._written > max(SECONDS_BETWEEN, self._writing / SHARE):
+        if self.path is not None and now - self._written > SECONDS_BETWEEN * max(1.0, self._writing / SECONDS_WRITING):
             self.write()
             self._last = self._written = time.monotonic()
             self._writing = self._written - now

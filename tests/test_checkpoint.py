@@ -105,3 +105,20 @@ def test_a_disk_that_refuses_is_said(file):
     kept = Checkpoint(file, "k", Counter())
     with pytest.raises(PreflightError, match="cannot write to"):
         kept.write()
+
+
+def test_a_file_that_takes_long_to_write_is_written_less_often(file, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    kept, written = Checkpoint(file, "k", Counter()), []
+
+    def slow():
+        written.append(now[0])
+        now[0] += 2.0  # five times what a write may take
+
+    monkeypatch.setattr(kept, "write", slow)
+    for step in range(300):
+        now[0] += 1.0
+        kept.step_done(step)
+    assert written[0] == pytest.approx(21)
+    assert written[1] - written[0] == pytest.approx(103, abs=2)  # 2 s of writing in 100 s and more

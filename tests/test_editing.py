@@ -190,7 +190,6 @@ def test_a_picture_has_no_camera_for_an_embedding(tiny_prior):
 )
 def test_an_interrupted_edit_goes_on_to_the_same_result(tiny_prior, tmp_path, monkeypatch, method):
     monkeypatch.setattr("piva.checkpoint.SECONDS_BETWEEN", -1.0)
-    monkeypatch.setattr("piva.checkpoint.SHARE", float("inf"))
     file, options = tmp_path / "edit.safetensors", {"steps": 5, "seed": 0}
     whole = edit_batch(tiny_prior, method, cases(2), **options)
 
