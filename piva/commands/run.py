@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from piva.commands.arguments import parse, take_name, with_method
-from piva.config import RunConfig
+from piva.commands.arguments import take_name
+from piva.commands.run_settings import image_settings
 from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED
 from piva.registry import resolve
 
@@ -45,21 +45,13 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
         benchmarks.watching.Stopped: `watch`, which is told of every case, ended the run.
     """
     from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
-    from benchmarks.identity_rows import IDENTITY_ROWS
-    from piva.methods import METHODS
 
     name, rest = take_name("benchmark", BENCHMARKS | SCENE_BENCHMARKS, arguments, "run")
     if name in SCENE_BENCHMARKS:
         from piva.commands.run_scenes import main as run_scenes
 
         return run_scenes(str(name), rest, watch)
-    kind, rest = with_method(RunConfig, METHODS | IDENTITY_ROWS, rest)
-    about = (
-        f"Edit and score the cases of {' or '.join(BENCHMARKS)}; or of scenes, which have flags of their own: "
-        f"piva run {'|'.join(SCENE_BENCHMARKS)} --help. "
-        f"--method is one of {', '.join(METHODS | IDENTITY_ROWS)}."
-    )
-    config = parse(kind, f"run {name or 'BENCHMARK'}", rest, about)
+    config = image_settings(name, rest)
     tools = _prepare(resolve("benchmark", BENCHMARKS | SCENE_BENCHMARKS, str(name)), config, watch)
     if config.dry_run:
         return _forecast(tools)

@@ -6,28 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import create_model
-
-from piva.commands.arguments import parse, with_method
 from piva.commands.run import conclude
-from piva.config import identity, runtime
+from piva.commands.run_settings import scene_settings
 from piva.errors import COMPLETE, INTERRUPTED
 from piva.registry import resolve
-from piva.scene_config import SceneRunConfig
 
 if TYPE_CHECKING:
     from benchmarks.plan import Plan
-    from benchmarks.scenes import SceneBenchmark, SceneDefaults, SceneEditCase
+    from benchmarks.scenes import SceneBenchmark, SceneEditCase
     from benchmarks.watching import Watch
     from piva.metrics.scene_scorer import SceneScorer
     from piva.records import RunFolder, RunRecord
-
-ABOUT = """\
-Reconstruct, edit and score the scenes of {name}. --method is one of {methods}.
-Reconstructions are kept in the cache folder, and shared by all runs.{lam}
-
-example: piva run {name}{root} --method piva --limit 3
-"""
 
 
 @dataclass(frozen=True)
@@ -51,16 +40,9 @@ def main(name: str, arguments: Sequence[str], watch: "Watch | None" = None) -> i
         benchmarks.watching.Stopped: `watch`, which is told of every case, ended the run.
     """
     from benchmarks import SCENE_BENCHMARKS
-    from piva.methods import METHODS
 
     benchmark = resolve("benchmark", SCENE_BENCHMARKS, name)
-    defaults = benchmark.defaults
-    own = {} if defaults.lam is None else {"lam": defaults.lam}
-    kind, rest = with_method(_with_defaults(defaults), METHODS, arguments, own)
-    lam = f" lambda is {defaults.lam:g} unless given, for methods that have one." if own else ""
-    root = "" if benchmark.toybox else " --root DIR"
-    about = ABOUT.format(name=name, methods=", ".join(METHODS), lam=lam, root=root)
-    tools = _prepare(benchmark, parse(kind, f"run {name}", rest, about), watch)
+    tools = _prepare(benchmark, scene_settings(benchmark, arguments), watch)
     if tools.config.dry_run:
         return _forecast(tools)
     codes = []
@@ -69,17 +51,6 @@ def main(name: str, arguments: Sequence[str], watch: "Watch | None" = None) -> i
         if codes[-1] == INTERRUPTED:
             break
     return max(codes)
-
-
-def _with_defaults(defaults: "SceneDefaults") -> type[SceneRunConfig]:
-    """The settings with the benchmark's own defaults, which --help then shows."""
-    fields = SceneRunConfig.model_fields
-    changed: dict[str, Any] = {
-        "steps": (int, identity(defaults.steps, ge=1, description=fields["steps"].description)),
-        "eval_views": (int, identity(defaults.eval_views, ge=2, description=fields["eval_views"].description)),
-        "metrics_every": (int, runtime(defaults.metrics_every, ge=0, description=fields["metrics_every"].description)),
-    }
-    return create_model("SceneRunConfig", __base__=SceneRunConfig, __doc__=SceneRunConfig.__doc__, **changed)
 
 
 def _prepare(benchmark: "SceneBenchmark", config: Any, watch: "Watch | None" = None) -> Tools:
