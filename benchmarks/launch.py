@@ -103,7 +103,13 @@ def check_method(method: Any, prior: Any) -> None:
 
 
 def editor(
-    method: Any, prior: Any, steps: int, seed: int, row_cache_gb: float = 0, depths: Depths | None = None
+    method: Any,
+    prior: Any,
+    steps: int,
+    seed: int,
+    row_cache_gb: float = 0,
+    depths: Depths | None = None,
+    image_every: int = 0,
 ) -> Edit:
     """The function that edits a batch: a method's loop, or an identity row. `depths` of cases that bring none."""
     from piva.row_store import RowStore
@@ -117,8 +123,9 @@ def editor(
             inputs = [replace(case, depth=depths(case.case_id)) for case in inputs]
         store = cache_folder() / "psi"
         outputs = edit_batch(
-            prior, method, inputs, steps=steps, seed=seed, on_step=on_step, cache=rows, psi_store=store
-        )
+            prior, method, inputs, steps=steps, seed=seed, on_step=on_step, image_every=image_every, cache=rows,
+            psi_store=store,
+        )  # fmt: skip
         if rows is not None:
             rows.flush()
         return outputs

@@ -21,6 +21,7 @@ from piva.editing import EditInput, EditOutput
 from piva.errors import ConfigError, PreflightError
 from piva.metrics.batch import ScoreInput
 from piva.records import CaseRecord, RunFolder, RunRecord, Stage
+from piva.tracking import Look, unseen
 
 OnStep = Callable[[dict[str, Any]], None]
 Edit = Callable[[Sequence[EditInput], OnStep], Sequence[EditOutput]]
@@ -56,6 +57,8 @@ class Job:
     observers: tuple[Observer, ...] = ()
     goes_on: Callable[[], bool] = Unwatched().goes_on
     """Asked before every batch of edits; `Watch.goes_on` where one watches."""
+    on_look: Callable[[Look], None] = unseen
+    """Shown edits on their way, where the edit function shows them; it must not raise."""
     costs_known: bool = True
     """False where images were made elsewhere: time and rows are then unknown, not zero."""
 
@@ -160,8 +163,12 @@ def _edit(job: Job, works: Sequence[Work]) -> list[EditOutput | Exception]:
     inputs = [EditInput(work.case.id, work.source, work.case.src, work.case.tgt) for work in works]
 
     def on_step(values: dict[str, Any]) -> None:
+        numbers = {name: value for name, value in values.items() if name != "images"}
         for observer in job.observers:
-            observer.step({**values, "cases": len(inputs)})
+            observer.step({**numbers, "cases": len(inputs)})
+        if "images" in values:
+            names = [case.case_id for case in inputs]
+            job.on_look(Look(values["step"] + 1, dict(zip(names, values["images"], strict=True))))
 
     outputs = job.edit(inputs, on_step)
     return [_wrong(output, work) or output for work, output in zip(works, outputs, strict=True)]

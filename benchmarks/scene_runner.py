@@ -39,6 +39,7 @@ from piva.rendering.picture_grid import view_sheet
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase, SceneEditOutput
 from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, write_views
+from piva.tracking import Look, unseen
 
 FIELD_FILE, BY_VIEW_FILE, HELD_OUT_FILE = "edited.safetensors", "by_view.json", "held_out.png"
 CHECKPOINT_FILE, COURSE_FILE = "checkpoint.safetensors", "course.json"
@@ -72,6 +73,8 @@ class SceneJob:
     observers: tuple[Observer, ...] = ()
     goes_on: Callable[[], bool] = Unwatched().goes_on
     """Asked before every scene and every edit of it; `Watch.goes_on` where one watches."""
+    on_look: Callable[[Look], None] = unseen
+    """Shown what was seen every `metrics_every` steps; it must not raise."""
 
 
 def execute(job: SceneJob, plan: Plan[SceneEditCase], on_reconstruction: Callable[[str, int, int], None]) -> None:
@@ -156,7 +159,8 @@ def _edit(job: SceneJob, scene: Scene, case: SceneEditCase, record: CaseRecord) 
     def on_scene(step: int, field: RadianceField) -> None:
         if watch.is_due(step):
             started = time.monotonic()
-            scores = watch.look(scene, case, field)
+            scores, views = watch.look(scene, case, field)
+            job.on_look(Look(step, {case.id: _strip(views)}, {case.id: scores}))
             course.note(step, scores, time.monotonic() - started)
 
     checkpoint = own / CHECKPOINT_FILE

@@ -118,13 +118,14 @@ class Watch:
         """Whether to look after so many steps."""
         return bool(self.every and self.scorer.spec) and (step % self.every == 0 or step == self.steps)
 
-    def look(self, scene: Scene, case: SceneEditCase, edited: RadianceField) -> dict[str, float | None]:
-        """The scores now."""
+    def look(
+        self, scene: Scene, case: SceneEditCase, edited: RadianceField
+    ) -> tuple[dict[str, float | None], Tensor]:
+        """The scores now, and the views [V,3,H,W] they are of."""
         cameras, closed = scene.path
         chosen = sorted({k * len(cameras) // WATCHED_VIEWS for k in range(WATCHED_VIEWS)})
         originals = scene.originals(case)[chosen]
         now = render_views(edited, cameras[chosen], scene.background(case))
         edit = case.edit
-        return self.scorer.score(
-            SceneInput(source=originals, edited=now, src_prompt=edit.source, tgt_prompt=edit.target, closed=closed)
-        ).values
+        shown = SceneInput(source=originals, edited=now, src_prompt=edit.source, tgt_prompt=edit.target, closed=closed)
+        return self.scorer.score(shown).values, now

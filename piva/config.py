@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 Share = Annotated[float, Field(ge=0, le=1)]
 Color = tuple[Share, Share, Share]
 """Red, green and blue in [0, 1]."""
+Tracker = Literal["wandb", "tensorboard", "csv", "none"]
 
 _ROLE, _ADDED_LATER = "piva_role", "piva_added_later"
 
@@ -172,8 +173,14 @@ class RunConfig(MetricFlags):
     out: Path = runtime(Path("runs"))
     """Folder that holds all runs."""
 
-    tracker: Literal["wandb", "csv", "none"] = runtime("wandb")
-    """Mirror of the run: W&B (offline where no key is set), a CSV of per-step values, or none."""
+    tracker: Tracker = runtime("wandb")
+    """Mirror of the run: W&B (offline where no key is set), TensorBoard, a CSV of per-step values, or none."""
+
+    tags: tuple[str, ...] = runtime(())
+    """Tags of the run in W&B, besides split and prior."""
+
+    image_every: int = runtime(0, ge=0)
+    """Show edits on their way to W&B or TensorBoard every so many steps, each time a pass of the VAE; 0: never."""
 
     dry_run: bool = runtime(False)
     """Say what would be done, and do nothing."""

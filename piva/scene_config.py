@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from piva.config import MetricFlags, PriorConfig, identity, runtime
+from piva.config import MetricFlags, PriorConfig, Tracker, identity, runtime
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_settings import SceneEditSettings
 
@@ -54,8 +54,11 @@ class SceneRunConfig(MetricFlags):
     out: Path = runtime(Path("runs"))
     """Folder that holds all runs."""
 
-    tracker: Literal["wandb", "csv", "none"] = runtime("wandb")
-    """Mirror of the run: W&B (offline where no key is set), a CSV of per-step values, or none."""
+    tracker: Tracker = runtime("wandb")
+    """Mirror of the run: W&B (offline where no key is set), TensorBoard, a CSV of per-step values, or none."""
+
+    tags: tuple[str, ...] = runtime(())
+    """Tags of the run in W&B, besides split and prior."""
 
     dry_run: bool = runtime(False)
     """Say what would be done, and do nothing."""

@@ -130,6 +130,26 @@ def use_plain_world(monkeypatch, size: int = SIZE, edit=None) -> PlainScorer:
     return scorer
 
 
+class NotedMirror:
+    """A mirror that keeps what it is told, as (call, its arguments); it may fail in one call."""
+
+    def __init__(self, fails: str | None = None) -> None:
+        self.told, self.fails = [], fails
+
+    def __getattr__(self, name: str):
+        def call(*facts):
+            self.told.append((name, facts))
+            if name == self.fails:
+                raise ConnectionError("gone")
+
+        return call
+
+    @property
+    def calls(self) -> list[str]:
+        """What was called, in order."""
+        return [name for name, _ in self.told]
+
+
 def launch(planned, **facts) -> Launch:
     """A launch from a clean tree, for these cases."""
     made = collect().model_copy(update={"git_dirty": False, "git_commit": "a" * 40} | facts)

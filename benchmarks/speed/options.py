@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from piva.config import PriorConfig
+from piva.config import PriorConfig, Tracker
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Options:
     prior: PriorConfig = field(default_factory=PriorConfig)
     """The prior."""
 
-    tracker: Literal["wandb", "csv", "none"] = "csv"
+    tracker: Tracker = "csv"
     """Mirror that the run's steps and cases are told to; its own start and end are not measured."""
 
     memory: bool = True

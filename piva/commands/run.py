@@ -69,7 +69,9 @@ def _prepare(benchmark: Any, config: Any, watch: "Watch | None" = None) -> Tools
     from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
     from benchmarks.plan import spread
     from benchmarks.watching import Unwatched
+    from piva.tracking import check_tracker
 
+    check_tracker(config.tracker)
     if not config.dry_run:
         check_disk(config.out)
     root = benchmark.locate(config.root, config.split)
@@ -134,6 +136,7 @@ def _described(tools: Tools, seed: int) -> "tuple[RunRecord, Path]":
 def _run(tools: Tools, seed: int) -> int:
     from benchmarks.launch import plan_run
     from piva.records import RunFolder
+    from piva.tracking import agent_waits, mirror_recorded
 
     config = tools.config
     record, path = _described(tools, seed)
@@ -142,6 +145,8 @@ def _run(tools: Tools, seed: int) -> int:
         _announce(tools, path, plan)
         if plan.remains and _execute(tools, record, folder, plan, seed):
             return INTERRUPTED
+        if not plan.remains and agent_waits():
+            mirror_recorded(config.tracker, path, config.tags)
     return conclude(path, plan)
 
 
@@ -155,13 +160,16 @@ def _execute(tools: Tools, record: "RunRecord", folder: "RunFolder", plan: "Plan
     config, prior = tools.config, tools.prior
     record = launched(record, folder.path, plan.cases, config.batch_size, str(prior.device))
     folder.write_run(record)
-    edit = editor(config.method, prior, config.steps, seed, config.row_cache_gb, tools.depths)
-    mirror = open_mirror(config.tracker)
+    edit = editor(config.method, prior, config.steps, seed, config.row_cache_gb, tools.depths, config.image_every)
+    mirror = open_mirror(config.tracker, config.tags)
     mirror.start(record, folder.path)
     try:
         with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
             observers, goes_on = (bar, mirror, tools.watch), tools.watch.goes_on
-            execute(Job(folder, record, lambda case: prior.image_size, edit, tools.scorer, observers, goes_on), plan)
+            job = Job(
+                folder, record, lambda case: prior.image_size, edit, tools.scorer, observers, goes_on, mirror.look
+            )
+            execute(job, plan)
     except KeyboardInterrupt:
         print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)
         return True

@@ -58,7 +58,9 @@ def _prepare(benchmark: "SceneBenchmark", config: Any, watch: "Watch | None" = N
     from benchmarks import launch, scene_launch
     from benchmarks.plan import spread
     from benchmarks.watching import Unwatched
+    from piva.tracking import check_tracker
 
+    check_tracker(config.tracker)
     if not config.dry_run:
         launch.check_disk(config.out)
     root = benchmark.locate(config.root, config.split)
@@ -106,6 +108,7 @@ def _described(tools: Tools, seed: int) -> "tuple[RunRecord, Path]":
 def _run(tools: Tools, seed: int) -> int:
     from benchmarks.scene_launch import plan_scenes
     from piva.records import RunFolder
+    from piva.tracking import agent_waits, mirror_recorded
 
     record, path = _described(tools, seed)
     with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
@@ -113,6 +116,8 @@ def _run(tools: Tools, seed: int) -> int:
         _announce(path, plan)
         if plan.remains and _execute(tools, record, folder, plan, seed):
             return INTERRUPTED
+        if not plan.remains and agent_waits():
+            mirror_recorded(tools.config.tracker, path, tools.config.tags)
     return conclude(path, plan)
 
 
@@ -128,13 +133,13 @@ def _execute(tools: Tools, record: "RunRecord", folder: "RunFolder", plan: "Plan
     record = launched(record, folder.path, plan.cases, 1, str(prior.device))
     folder.write_run(record)
     edit = scene_editor(config.method, prior, config.scene, config.steps, seed)
-    mirror = open_mirror(config.tracker)
+    mirror = open_mirror(config.tracker, config.tags)
     mirror.start(record, folder.path)
     try:
         with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
             job = SceneJob(
                 folder, record, workshop(config, prior), edit, tools.scorer, config.metrics_every,
-                (bar, mirror, tools.watch), tools.watch.goes_on,
+                (bar, mirror, tools.watch), tools.watch.goes_on, mirror.look,
             )  # fmt: skip
             execute(job, plan, bar.note_reconstruction)
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from harness_world import NotedMirror
 from scene_world import QUICK, SCORES, write_scenes
 
 from benchmarks.scene_runner import Course, growth
@@ -17,6 +18,7 @@ from piva.cli import main
 from piva.commands.run import main as run_command
 from piva.records import read_cases, read_run
 from piva.representations.radiance_field import RadianceField
+from piva.tracking import Guarded
 
 PIVA = ["--method", "piva", "--method.aux.lr", "0.01"]
 
@@ -66,6 +68,19 @@ def test_a_scene_is_reconstructed_once_for_all_methods_edits_and_seeds(tmp_path,
     assert record.metrics["psnr"].endswith("/path-of-4-views@1")
     assert record.metrics["psnr_to_true"].endswith("/held-out-views@1")
     assert record.scenes["scene"]["views"] == 1
+
+
+def test_views_and_scores_on_the_way_are_mirrored(tmp_path, cache, prior, monkeypatch):
+    noted = NotedMirror()
+    monkeypatch.setattr("piva.tracking.open_mirror", lambda *_: Guarded(noted))
+    code, folder = run(write_scenes(tmp_path / "data"), tmp_path / "runs", "--method", "dds", *prior)
+    assert code == 0
+    looks = [facts[0] for name, facts in noted.told if name == "look"]
+    (case,) = read_cases(folder).values()
+    assert [look.step for look in looks] == case.course["step"] == [2, 3]
+    assert [look.scores[case.case_id]["psnr"] for look in looks] == case.course["psnr"]
+    channels, height, width = looks[0].pictures[case.case_id].shape
+    assert (channels, width) == (3, 4 * height)  # four views side by side
 
 
 def test_killed_and_resumed_is_as_never_killed(tmp_path, cache, prior):
