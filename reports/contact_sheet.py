@@ -1,6 +1,10 @@
-"""One picture of some cases: source | true edit | each run, a row a case; for a README or a slide."""
+"""One picture of some cases: source | true edit | each run, a row a case; for a README or a slide.
+
+An edited scene has a row for each of two of its views instead, and the original in place of source and true edit.
+"""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from PIL import Image
@@ -10,12 +14,26 @@ from piva.data.images import read_image, resize_image, to_pil
 from piva.data.pie_bench import Case
 from piva.errors import ConfigError
 from piva.rendering.picture_grid import Row, picture_grid
+from piva.scene_evaluation import VIEWS_FOLDER
 from reports.gallery import benchmark_cases
 from reports.reading import Run, labels
 
 
+def contact_sheets(runs: Sequence[Run], count: int, file: Path) -> dict[Path, int]:
+    """`contact_sheet` of each benchmark that the runs are of; the files, with how many rows they have.
+
+    Of several benchmarks each has its name in that of its file: sheet.png becomes sheet-pie-toybox.png.
+    """
+    names = sorted({run.record.benchmark for run in runs})
+    files = {name: file if len(names) == 1 else file.with_stem(f"{file.stem}-{name}") for name in names}
+    return {
+        path: contact_sheet([run for run in runs if run.record.benchmark == name], count, path)
+        for name, path in files.items()
+    }
+
+
 def contact_sheet(runs: Sequence[Run], count: int, file: Path) -> int:
-    """Draws `count` cases, taken from the edit types in turn, and returns how many there were.
+    """Draws `count` rows, of cases taken from the edit types in turn, and returns how many there were.
 
     Images stand as they were scored; above each row are both prompts, what the edit changes in brackets.
 
@@ -26,15 +44,41 @@ def contact_sheet(runs: Sequence[Run], count: int, file: Path) -> int:
     named = {label: run for label, run in sorted(by_label.items()) if not run.is_identity_row}
     edits = list(named.values())
     shared = set.intersection(*(set(run.ok) for run in edits)) if edits else set()
-    known = benchmark_cases(runs)
-    cases = spread([known[id_] for id_ in sorted(shared) if id_ in known], count)
-    if not cases:
+    if edits and edits[0].record.scenes is not None:
+        titles, rows = ["original", *named], _scene_rows(edits, shared, count)
+    else:
+        titles, rows = _image_rows(edits, shared, count)
+        titles += named
+    if not rows:
         raise ConfigError("no case has a source and an image of every run")
-    titles = ["source", *(["true edit"] if cases[0].true_edit_path else []), *named]
-    rows = [Row((case.raw_src, "-> " + case.raw_tgt), _images(case, edits)) for case in cases]
     file.parent.mkdir(parents=True, exist_ok=True)
     picture_grid(rows, titles).save(file)
-    return len(cases)
+    return len(rows)
+
+
+def _image_rows(edits: Sequence[Run], shared: set[str], count: int) -> tuple[list[str], list[Row]]:
+    """The titles of the columns before the runs', and a row for each case."""
+    known = benchmark_cases(edits)
+    cases = spread([known[id_] for id_ in sorted(shared) if id_ in known], count)
+    truth = ["true edit"] if cases and cases[0].true_edit_path else []
+    return ["source", *truth], [Row((case.raw_src, "-> " + case.raw_tgt), _images(case, edits)) for case in cases]
+
+
+def _scene_rows(edits: Sequence[Run], shared: set[str], count: int) -> list[Row]:
+    """Two rows for each case: the first view along the path, and that half-way along it."""
+    by_group: dict[str, list[str]] = {}
+    for id_ in sorted(shared):
+        by_group.setdefault(edits[0].ok[id_].type_id, []).append(id_)
+    in_turn = [id_ for ids in zip_longest(*by_group.values()) for id_ in ids if id_ is not None]
+    rows = []
+    for id_ in in_turn[: (count + 1) // 2]:
+        case = edits[0].ok[id_]
+        folders = [(run.path / str(run.ok[id_].image)).parent / VIEWS_FOLDER for run in edits]
+        views = len(list(folders[0].glob("edited-*.png")))
+        for view in (0, views // 2):
+            names = [folders[0] / f"original-{view:03}.png", *(folder / f"edited-{view:03}.png" for folder in folders)]
+            rows.append(Row((case.src, "-> " + case.tgt), tuple(to_pil(read_image(name)) for name in names)))
+    return rows
 
 
 def _images(case: Case, edits: Sequence[Run]) -> tuple[Image.Image, ...]:

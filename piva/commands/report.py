@@ -76,9 +76,10 @@ def main(arguments: Sequence[str]) -> int:
     if config.into is not None:
         write_between_markers(config.into, "\n".join(texts))
     if config.picture is not None:
-        from reports.contact_sheet import contact_sheet
+        from reports.contact_sheet import contact_sheets
 
-        print(f"{config.picture}: {contact_sheet(runs, config.picture_cases, config.picture)} cases")
+        for file, count in contact_sheets(runs, config.picture_cases, config.picture).items():
+            print(f"{file}: {count} rows")
     write_atomically(out / "table.csv", to_csv(runs, config.metrics or columns).encode())
     print(f"\ntables: {out / 'table.md'}, {out / 'table.csv'}")
     for page in pages:

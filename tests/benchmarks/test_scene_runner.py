@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from harness_world import NotedMirror
+from PIL import Image
 from scene_world import QUICK, SCORES, write_scenes
 
 from benchmarks.scene_runner import Course, growth
@@ -17,6 +18,7 @@ from benchmarks.watching import Stopped, Unwatched
 from piva.cli import main
 from piva.commands.run import main as run_command
 from piva.records import read_cases, read_run
+from piva.rendering.picture_grid import GAP, LINE, TEXT, TILE
 from piva.representations.radiance_field import RadianceField
 from piva.tracking import Guarded
 
@@ -260,7 +262,12 @@ def test_reading_commands_read_such_runs(tmp_path, cache, prior, capsys):
     assert main(["show", str(a)]) == 0
     assert main(["compare", str(a), str(b)]) == 0
     assert "lr_density=0.3" in capsys.readouterr().out
-    assert main(["report", "--runs", str(out)]) == 0
+    sheet = tmp_path / "sheet.png"
+    assert main(["report", "--runs", str(out), "--picture", str(sheet), "--picture-cases", "2"]) == 0
+    views = [Image.open(a / "scenes/scene-0-0/views" / name) for name in ("original-000.png", "edited-000.png")]
+    drawn = [Image.open(sheet).getpixel((GAP + k * (TILE + GAP), GAP + 2 * LINE)) for k in range(2)]
+    assert drawn == [view.convert("RGB").getpixel((0, 0)) for view in views]
+    assert Image.open(sheet).size == (3 * (TILE + GAP) + GAP, 2 * (TILE + GAP + 2 * LINE) + 2 * GAP + TEXT)
     table = (out / "report" / "table.md").read_text()
     assert "consistency_edit_direction" in table
     assert "dds lr_density=0.05" in table

@@ -35,7 +35,7 @@ def test_a_row_a_case_and_a_column_for_source_and_edit(runs, tmp_path):
 def test_the_report_draws_it(runs, tmp_path, capsys):
     picture = tmp_path / "pictures" / "sheet.png"
     assert main(["report", "--runs", str(runs), "--picture", str(picture), "--picture-cases", "2"]) == 0
-    assert f"{picture}: 2 cases" in capsys.readouterr().out
+    assert f"{picture}: 2 rows" in capsys.readouterr().out
     assert picture.is_file()
 
 
