@@ -90,14 +90,14 @@ class Board:
         self._planner = Planner(out)
         self._commands: dict[int, tuple[tuple[str, ...], tuple[PlannedRun, ...], str]] = {}
 
-    def points(self) -> list[Point]:
-        """Those that there are so far: a search draws its points one after another."""
+    def points(self) -> dict[int, Point]:
+        """By number, those that there are so far: a search draws its points one after another."""
         sweep = self.sweep
         if sweep.method == "grid":
-            return grid_points(sweep)
+            return dict(enumerate(grid_points(sweep)))
         if sweep.method == "random" and sweep.run_cap is not None:
-            return [sample(sweep, self.seed, index) for index in range(sweep.run_cap)]
-        return [entry.point for entry in self.ledger.entries().values()]
+            return {index: sample(sweep, self.seed, index) for index in range(sweep.run_cap)}
+        return {index: entry.point for index, entry in self.ledger.entries().items()}
 
     def look(self, index: int, point: Point, *, ours: bool = False) -> PointOnDisk:
         """A point as it stands now.
@@ -108,12 +108,14 @@ class Board:
         words, planned, refused = self._command(index, point)
         runs = tuple(Run(one.path, one.record, read_cases(one.path)) for one in planned)
         found = PointOnDisk(index, point, words, planned, runs)
-        state, why = ("failed", refused) if refused else self._state(found, ours)
+        if refused:
+            return replace(found, state="failed", why=refused)
+        state, why = self._state(found, ours)
         return replace(found, state=state, why=why)
 
     def all(self) -> list[PointOnDisk]:
         """Every point as it stands now."""
-        return [self.look(index, point) for index, point in enumerate(self.points())]
+        return [self.look(index, point) for index, point in self.points().items()]
 
     def reaches_target(self, found: PointOnDisk) -> bool:
         """Whether a point is done and its mean meets the metric's target, where the sweep has one."""

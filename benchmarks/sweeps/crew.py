@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -45,9 +44,8 @@ class Crew:
             progress: what to say now and then, where it changed.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C or SIGTERM; the workers have finished their writing and are gone.
+            KeyboardInterrupt: the workers were told to stop, have finished their writing, and are gone.
         """
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         said, looked = "", 0.0
         try:
             while self._running:
@@ -84,6 +82,6 @@ class Crew:
 
     def _stop(self) -> None:
         for process in self._running.values():
-            process.send_signal(signal.SIGINT)
+            process.terminate()
         for process in self._running.values():
             process.wait()

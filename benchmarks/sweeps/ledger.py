@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal
@@ -27,7 +28,7 @@ from benchmarks.sweeps.points import Point
 from benchmarks.sweeps.schema import Sweep
 from piva.errors import ConfigError
 from piva.keys import digest
-from piva.records import disk, now
+from piva.records import disk
 
 MATTERS = ("method", "parameters", "program", "command", "metric", "early_terminate")
 """Keys of a sweep file that say which points there are, and how they fare."""
@@ -44,7 +45,7 @@ class Attempt:
 
     ending: Ending
     when: str
-    """UTC, to the second."""
+    """UTC, to the microsecond."""
     why: str = ""
     """What went wrong, or at which rung the run was stopped."""
 
@@ -159,11 +160,16 @@ class Claim:
 
     def note(self, ending: Ending, why: str = "") -> None:
         """Writes down how the attempt ended."""
-        self._append({"ending": ending, "when": now(), "why": why})
+        self._append({"ending": ending, "when": moment(), "why": why})
 
     def _append(self, line: dict[str, Any]) -> None:
         with disk(self._path):
             _append(self._file, line)
+
+
+def moment() -> str:
+    """Now, in UTC; later moments sort behind earlier ones."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
 
 
 def _append(file: BinaryIO, line: dict[str, Any]) -> None:

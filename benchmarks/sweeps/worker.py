@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 from benchmarks.sweeps.board import Board, PointOnDisk, last_attempt
-from benchmarks.sweeps.ledger import Claim, Ending
+from benchmarks.sweeps.ledger import Claim, Ending, moment
 from benchmarks.sweeps.pruning import Course
 from benchmarks.sweeps.search import Memory
 from benchmarks.watching import Stopped, Unwatched, Watch
 from piva.errors import INTERRUPTED, PreflightError
-from piva.records import BusyError, now
+from piva.records import BusyError
 
 Run = Callable[[Sequence[str], Watch], int]
 """`piva.commands.run.main`: what follows `piva run`, who watches; gives the exit code."""
@@ -37,7 +37,7 @@ class Worker:
 
     def __init__(self, board: Board, memory: Memory | None, run: Run) -> None:
         self._board, self._memory, self._run = board, memory, run
-        self._started = now()
+        self._started = moment()
         self._settled: set[int] = set()
         self._turned_away: Counter[int] = Counter()
         self._reached = False
@@ -76,8 +76,8 @@ class Worker:
 
     def _look(self) -> list[PointOnDisk]:
         """The points that are not settled, as they stand now."""
-        points = enumerate(self._board.points())
-        found = [self._board.look(index, point) for index, point in points if index not in self._settled]
+        points = self._board.points()
+        found = [self._board.look(index, point) for index, point in points.items() if index not in self._settled]
         return [point for point in found if not self._settles(point)]
 
     def _settles(self, found: PointOnDisk) -> bool:
@@ -95,15 +95,19 @@ class Worker:
         if board.sweep.method != "bayes" or self._memory is None:
             return False
         with board.ledger.drawing():
-            index = len(board.ledger.entries())
-            if index >= (board.sweep.run_cap or 0):
+            drawn = board.ledger.entries()
+            if len(drawn) >= (board.sweep.run_cap or 0):
                 return False
+            index = next(index for index in range(len(drawn) + 1) if index not in drawn)
             self._memory.catch_up(board.all())
             board.ledger.write(index, *self._memory.draw(index))
         return True
 
     def _attempt(self, claim: Claim, found: PointOnDisk) -> bool:
         """Runs a point; False where it was interrupted from the keyboard."""
+        if not found.planned:
+            self._end(claim, found, "failed", found.why)
+            return True
         watch: Course | Unwatched = self._memory.course(found) if self._memory else Unwatched()
         print(f"point {found.index}: {found.command}", file=sys.stderr, flush=True)
         try:

@@ -1,5 +1,6 @@
 """`piva sweep run FILE`: does the points of a sweep that are missing or failed, without a server."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -46,10 +47,13 @@ def main(arguments: Sequence[str]) -> int:
     refused = [found for found in board.all() if not found.planned and board.sweep.method != "bayes"]
     if refused:
         raise ConfigError(f"{len(refused)} points cannot be run, the first of them: {refused[0].why}")
+    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = _crew(board, config) if config.workers > 1 else _worker(board, config)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, usual)
     numbers = counts(board.all(), board.sweep.run_cap)
     print(f"{board.out}: {sentence(numbers)}")
     if code == INTERRUPTED:

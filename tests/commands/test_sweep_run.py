@@ -1,16 +1,18 @@
 """piva sweep run: what is missing or failed is done, once, by whoever comes; what is true stands on the disk."""
 
-import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from harness_world import write_bench
-from sweep_world import CASES, loss, run_folders, sweep, use_sweep_world, write_sweep
+from sweep_world import CASES, GRID, loss, run_folders, sweep, use_sweep_world, write_sweep
 
 from benchmarks.sweeps.board import Board
+from benchmarks.sweeps.crew import Crew, threads_each
 from benchmarks.sweeps.schema import read_sweep
 from piva.records import RunFolder, read_cases, read_run
 
@@ -148,8 +150,6 @@ def test_a_run_that_somebody_else_has_open_is_left_to_him(file, capsys):
 
 
 def test_status_needs_no_journal_and_no_ledger(file, capsys):
-    import shutil
-
     sweep("run", file)
     (ledger,) = (file.parent / "runs").glob("sweep-*")
     shutil.rmtree(ledger)
@@ -218,8 +218,6 @@ def test_the_runs_of_a_point_are_its_seeds(tmp_path, monkeypatch, capsys):
 
 
 def test_several_workers_are_processes_with_a_share_of_the_cores(tmp_path):
-    from benchmarks.sweeps.crew import Crew, threads_each
-
     program = "import os, sys; open(sys.argv[1], 'a').write(os.environ['OMP_NUM_THREADS'] + '\\n')"
     marks = tmp_path / "marks"
     crew = Crew([sys.executable, "-c", program, str(marks)], 2, tmp_path / "logs")
@@ -229,8 +227,6 @@ def test_several_workers_are_processes_with_a_share_of_the_cores(tmp_path):
 
 
 def test_a_worker_that_is_killed_is_replaced(tmp_path, capfd):
-    from benchmarks.sweeps.crew import Crew
-
     program = (
         "import os, signal, sys, pathlib; mark = pathlib.Path(sys.argv[1]); first = not mark.exists(); mark.touch()\n"
         "first and os.kill(os.getpid(), signal.SIGKILL)"
@@ -240,21 +236,33 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path, capfd):
     assert "worker 1 was killed (signal 9); another takes its place" in capfd.readouterr().err
 
 
-def test_an_interrupted_crew_interrupts_its_workers(tmp_path):
-    from benchmarks.sweeps.crew import Crew
-
-    program = "import sys, time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: open(sys.argv[1], 'w').write('clean')"
+def test_an_interrupted_crew_ends_its_workers(tmp_path):
+    program = (
+        "import signal, sys, time; signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+        "try: open(sys.argv[1], 'w').close(); time.sleep(60)\n"
+        "except KeyboardInterrupt: open(sys.argv[1], 'w').write('clean')"
+    )
     crew = Crew([sys.executable, "-c", program, str(tmp_path / "end")], 1, tmp_path / "logs")
-    handler, looks = signal.getsignal(signal.SIGTERM), []
 
     def progress():
-        looks.append(1)
-        os.kill(os.getpid(), signal.SIGTERM)
-        return ""
+        while not (tmp_path / "end").exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
 
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            crew.wait(progress)
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+    with pytest.raises(KeyboardInterrupt):
+        crew.wait(progress)
     assert (tmp_path / "end").read_text() == "clean"
+
+
+def test_two_real_workers_do_a_real_sweep(tmp_path, tiny_pipeline_folder):
+    """Nothing is replaced: a tiny pipeline, two processes, records as `piva run` leaves them."""
+    write_bench(tmp_path / "bench", n=2, size=32)
+    flags = f"  prior.model: {{value: {tiny_pipeline_folder}}}\n  steps: {{value: 2}}\n  metrics: {{value: mse}}\n"
+    file = write_sweep(tmp_path, GRID + flags, cases=2)
+    command = [sys.executable, "-m", "piva.cli", "sweep", "run", str(file), "--out", str(tmp_path / "runs")]
+    done = subprocess.run([*command, "--workers", "2"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "3 points: 3 done" in done.stdout
+    assert [len(read_run(folder).launches) for folder in run_folders(file)] == [1] * 3
+    assert {read_run(folder).launches[0].provenance.threads for folder in run_folders(file)} == {threads_each(2)}
+    assert len(list((tmp_path / "runs").glob("sweep-*/logs/worker-*.log"))) == 2
