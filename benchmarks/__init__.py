@@ -10,6 +10,7 @@ SCENE_BENCHMARKS: dict[str, str] = {
     "noe-toybox": "benchmarks.noe:NOE_TOYBOX",
     "noe": "benchmarks.noe:NOE",
     "in2n-toybox": "benchmarks.in2n:IN2N_TOYBOX",
+    "in2n-toybox-hard": "benchmarks.in2n:IN2N_TOYBOX_HARD",
     "in2n": "benchmarks.in2n:IN2N",
 }
 """Of scenes."""

@@ -6,6 +6,7 @@ What a case leaves lies below the run's folder, in scenes/<id>/:
     views/, turntable.mp4, views.png     `piva.scene_evaluation.write_views`
     held_out.png           original, edit and true edit from held-out cameras, where the true edit is known
     by_view.json           the scores that the record's are means of
+    by_object.json         the scores of each object, where it is known which pixel shows which
     checkpoint.safetensors, course.json     only while the edit is under way: a killed one goes on from here
 
 As with pictures a case that fails is data. An edit is recorded as soon as its field is on the disk, with an error that
@@ -43,6 +44,7 @@ from piva.tracking import Look, unseen
 
 FIELD_FILE, BY_VIEW_FILE, HELD_OUT_FILE = "edited.safetensors", "by_view.json", "held_out.png"
 CHECKPOINT_FILE, COURSE_FILE = "checkpoint.safetensors", "course.json"
+BY_OBJECT_FILE = "by_object.json"
 UNSCORED = "the edit is kept, and was not scored yet: the same command scores it"
 
 
@@ -192,6 +194,9 @@ def _note_scores(job: SceneJob, record: CaseRecord, found: Scored) -> None:
     with disk(own):
         write_atomically(own / BY_VIEW_FILE, by_view + b"\n")
         if found.held_out:
+        if found.by_object:
+            by_object = json.dumps(found.by_object, allow_nan=False).encode()
+            write_atomically(own / BY_OBJECT_FILE, by_object + b"\n")
             view_sheet(own / HELD_OUT_FILE, found.held_out)
     record.image, record.image_sha256 = f"{relative}/{SHEET_FILE}", file_hash(own / SHEET_FILE)
     record.turntable, record.by_view = f"{relative}/{TURNTABLE_FILE}", f"{relative}/{BY_VIEW_FILE}"

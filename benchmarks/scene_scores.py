@@ -8,7 +8,7 @@ drawn of the true world. A set with true edits has no pictures of them along the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -17,10 +17,13 @@ from benchmarks.scene_work import Scene, Truth, pictures
 from benchmarks.scenes import SceneEditCase
 from piva.metrics.batch import Missing
 from piva.metrics.janus import count_fronts
+from piva.metrics.objects import by_object
 from piva.metrics.scene_scorer import SceneScorer, SceneScores
-from piva.metrics.views import SceneInput
+from piva.metrics.views import ObjectViews, SceneInput
+from piva.rendering.cameras import Cameras
 from piva.representations.radiance_field import RadianceField
 from piva.scene_evaluation import SceneViews, render_views
+from piva.toybox.object_views import object_views
 
 VERSION = 1
 """Of the evaluation: which views are scored. Raised when others are."""
@@ -43,6 +46,9 @@ class Scored:
     views: SceneViews
     held_out: dict[str, Tensor]
     """Stacks of the held-out views by name, where the true edit is known."""
+    by_object: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    """As `piva.metrics.objects.by_object`, where the world is known: "changed" on the held-out views, the others on
+    those along the path."""
 
 
 def score(scorer: SceneScorer, scene: Scene, case: SceneEditCase, edited: RadianceField) -> Scored:
@@ -57,7 +63,8 @@ def score(scorer: SceneScorer, scene: Scene, case: SceneEditCase, edited: Radian
     known: dict[str, Any] = {"src_prompt": edit.source, "tgt_prompt": edit.target}
     along = SceneInput(
         source=views.original, edited=views.edited, closed=views.closed, has_front=has_front,
-        labels=None if labels is None else (labels,) * len(views.edited), **known,
+        labels=None if labels is None else (labels,) * len(views.edited), objects=_objects(scene, case, scene.path[0]),
+        **known,
     )  # fmt: skip
     found = scorer.score(along)
     truth = scene.truth(case)
@@ -68,10 +75,17 @@ def score(scorer: SceneScorer, scene: Scene, case: SceneEditCase, edited: Radian
     behind = scene.background(case)
     stacks = {"original": render_views(scene.field, truth.cameras, behind)}
     stacks |= {"edit": render_views(edited, truth.cameras, behind), "true edit": truth.pictures}
-    other = scorer.score(
-        SceneInput(source=stacks["original"], edited=stacks["edit"], truth=stacks["true edit"], **known)
-    )
-    return Scored(_merged(found, other), views, stacks)
+    held_out = SceneInput(
+        source=stacks["original"], edited=stacks["edit"], truth=stacks["true edit"],
+        objects=_objects(scene, case, truth.cameras), **known,
+    )  # fmt: skip
+    objects = {} if along.objects is None else by_object(along) | {"changed": by_object(held_out)["changed"]}
+    return Scored(_merged(found, scorer.score(held_out)), views, stacks, objects)
+
+
+def _objects(scene: Scene, case: SceneEditCase, cameras: Cameras) -> ObjectViews | None:
+    """What each pixel of these cameras' views shows, where the world is known."""
+    return None if case.shown is None else object_views(*case.shown, cameras, scene.capture.orient)
 
 
 def _merged(along: SceneScores, held_out: SceneScores) -> SceneScores:

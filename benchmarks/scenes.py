@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.pie_bench import cache_folder
 from benchmarks.plan import Contents
@@ -21,6 +21,9 @@ from piva.data.scene_files import list_scene
 from piva.errors import ConfigError, PreflightError
 from piva.keys import digest, file_hash
 from piva.registry import unknown
+
+if TYPE_CHECKING:
+    from piva.toybox.scene import Scene
 
 CLOSED_PATH = "orbit"
 
@@ -42,6 +45,8 @@ class SceneEditCase:
     edit: SceneEdit
     source: World | None = None
     target: World | None = None
+    shown: tuple[Scene, Scene] | None = None
+    """The Toybox scenes before and after the true edit, where scores look at objects one by one."""
 
     @property
     def id(self) -> str:
@@ -76,7 +81,7 @@ class SceneBenchmark:
     name: str
     defaults: SceneDefaults
     toybox: bool = False
-    pictures: Literal["toybox", "real"] = "real"
+    pictures: Literal["toybox", "toybox-clutter", "real"] = "real"
     """What its views are of: it decides which models score them unless a flag does."""
     seen: dict[Path, str] = field(default_factory=dict, compare=False)
     """Digests of the scene folders read so far."""
@@ -140,7 +145,10 @@ class SceneBenchmark:
                     raise ConfigError(f"--{flag} {name}: {unknown(flag, name, known)}")
         worlds = _worlds(root) if self.toybox else {}
         chosen = [edit for edit in edits if (not types or edit.type in types) and (not ids or edit.id in ids)]
-        return [SceneEditCase(edit, worlds.get(edit.folder), worlds.get(edit.truth)) for edit in chosen]
+        shown = _shown(self.name) if self.pictures == "toybox-clutter" else {}
+        return [
+            SceneEditCase(edit, worlds.get(edit.folder), worlds.get(edit.truth), shown.get(edit.id)) for edit in chosen
+        ]
 
     def contents(self, case: SceneEditCase) -> Contents:
         """Hashes of a case, for its record."""
@@ -203,6 +211,13 @@ def scene_folder(capture: Path) -> Path:
     if found is None:
         raise PreflightError(f"{capture}: there is no such folder, nor such a scene of noe-toybox or in2n-toybox")
     return found
+
+
+def _shown(name: str) -> dict[str, tuple[Scene, Scene]]:
+    """Of each edit of a Toybox set, the scenes before and after."""
+    from piva.toybox.scene_sets import SETS
+
+    return {edit.id: (scene.source, edit.target) for scene in SETS[name].scenes() for edit in scene.edits}
 
 
 def _facts(root: Path) -> dict[str, Any]:

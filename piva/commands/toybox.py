@@ -12,7 +12,7 @@ from piva.errors import COMPLETE, ConfigError
 from piva.registry import unknown
 
 ACTIONS = {
-    "write": "PIE-Toybox, in PIE-Bench's own format; noe-toybox or in2n-toybox first: scenes and their edits",
+    "write": "PIE-Toybox, in PIE-Bench's own format; noe-toybox, in2n-toybox or in2n-toybox-hard first: scenes",
     "train": "vae, diffusion, controlnet, clip, perceptual, judge or silhouette; continues where it stopped",
     "measure": "the quality of the shipped models on held-out scenes",
     "samples": "pictures of prompts by the shipped diffusion model",
@@ -21,6 +21,7 @@ ACTIONS = {
 SCENE_SETS = {
     "noe-toybox": "single objects seen from all around, in NeRF-synthetic's format, with edits and true edits",
     "in2n-toybox": "objects on a ground under a sky, in nerfstudio's format, with edits and true edits",
+    "in2n-toybox-hard": "the same with five objects that hide each other, in plain, coloured or moving light",
 }
 
 
@@ -41,7 +42,7 @@ class WriteConfig(Settings):
 
 
 class WriteScenesConfig(Settings):
-    """What `piva toybox write noe-toybox` and `in2n-toybox` do."""
+    """What `piva toybox write noe-toybox`, `in2n-toybox` and `in2n-toybox-hard` do."""
 
     folder: Annotated[Path, tyro.conf.Positional] = runtime()
     """Folder to write to; what a stopped command left there is completed."""

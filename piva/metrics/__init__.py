@@ -21,6 +21,7 @@ METRICS: dict[str, str] = {
 SCENE_METRICS: dict[str, str] = {
     "consistency": "piva.metrics.scene_clip:SceneClipScores",
     "janus": "piva.metrics.janus:JanusScores",
+    "objects": "piva.metrics.objects:ObjectScores",
 }
 """The same for families that need all views of a scene together. The first one also scores clip_text, clip_image and
 clip_direction of a scene, from the same features."""

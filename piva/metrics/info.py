@@ -2,7 +2,7 @@
 
 Values are stored raw (plain cosine, plain distance); `display_scale` is applied by a report and by nothing else.
 `_region` is inside the edit mask, `_background` outside, `_to_true` against the true edit, none of these the whole
-image against the source.
+image against the source. Scores of family "objects" are of the pixels of single objects.
 """
 
 from dataclasses import dataclass
@@ -114,6 +114,34 @@ INFO: dict[str, MetricInfo] = {
     "consistency_edit_direction": _consistent("cosine of the changes of neighbouring views"),
     "janus_count": MetricInfo(
         "janus", "fronts seen around an orbit", None, (0, INFINITY), best=1, digits=1, needs="Toybox judge"
+    ),
+    "psnr_kept_objects": MetricInfo(
+        "objects", "PSNR of each object that was not to change, mean over them", True, (0, INFINITY), unit="dB"
+    ),
+    "psnr_worst_object": MetricInfo(
+        "objects", "PSNR of the object that was not to change and fares worst", True, (0, INFINITY), unit="dB"
+    ),
+    "color_shift_kept_objects": MetricInfo(
+        "objects",
+        "how far the mean colour of each object that was not to change goes, mean over them",
+        False,
+        (0, 3**0.5),
+        best=0,
+        display_scale=100,
+    ),
+    "psnr_backdrop": MetricInfo("objects", "PSNR of ground and sky", True, (0, INFINITY), unit="dB"),
+    "psnr_changed_object_to_true": MetricInfo(
+        "objects", "PSNR of the object that was to change against the true edit", True, (0, INFINITY), unit="dB"
+    ),
+    "change_made_to_true": MetricInfo(
+        "objects",
+        "how much of its change was made: 0 is no edit, 1 the true edit",
+        True,
+        (-INFINITY, 1),
+        best=1,
+        display_scale=100,
+        unit="%",
+        digits=1,
     ),
     "seconds_edit": MetricInfo("cost", "wall seconds of a batch over its cases", False, (0, INFINITY), unit="s"),
     "seconds_step": MetricInfo(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from piva.metrics.views import SceneMetric
     from piva.toybox.models.judge import Judge
 
-Pictures = Literal["toybox", "real"]
+Pictures = Literal["toybox", "toybox-clutter", "real"]
 M = TypeVar("M")
 
 
@@ -36,6 +36,10 @@ class Defaults:
 DEFAULTS: dict[str, Defaults] = {
     "toybox": Defaults(
         ("fidelity", "drift", "clip", "lpips", "success"), ("consistency", "janus"), clip="toybox", lpips="toybox"
+    ),
+    # The judge knows no clutter and no coloured light: it would read another object's attributes.
+    "toybox-clutter": Defaults(
+        ("fidelity", "drift", "clip", "lpips"), ("consistency", "objects"), clip="toybox", lpips="toybox"
     ),
     "real": Defaults(
         ("fidelity", "drift", "clip", "lpips", "structure"), ("consistency",), clip="ViT-L-14/openai", lpips="squeeze"
@@ -196,6 +200,12 @@ def _janus(flags: MetricFlags, defaults: Defaults, device: Any) -> "SceneMetric"
     return JanusScores(*_judge(device))
 
 
+def _objects(flags: MetricFlags, defaults: Defaults, device: Any) -> "SceneMetric":
+    from piva.metrics.objects import ObjectScores
+
+    return ObjectScores()
+
+
 BUILDERS: dict[str, Callable[[MetricFlags, Defaults, Any], "Metric"]] = {
     "fidelity": _fidelity,
     "drift": _drift,
@@ -209,6 +219,7 @@ BUILDERS: dict[str, Callable[[MetricFlags, Defaults, Any], "Metric"]] = {
 SCENE_BUILDERS: dict[tuple[str, ...], Callable[[MetricFlags, Defaults, Any], "SceneMetric"]] = {
     ("clip", "consistency"): _scene_clip,
     ("janus",): _janus,
+    ("objects",): _objects,
 }
 """Families of scores -> what makes the metric of all of them for a scene."""
 

@@ -7,6 +7,7 @@ evaluates slot by slot, all scenes at once.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,11 @@ import torch
 from torch import Tensor
 
 from piva.toybox import vocabulary as words
-from piva.toybox.scene import Scene
+from piva.toybox.scene import Clutter, Scene
 
 SUBJECT, HAT, COMPANION = 0, 1, 2
 OBJECTS = ("subject", "hat", "companion")
+"""Every scene's; behind them come its pieces of clutter."""
 
 Vec = tuple[float, float, float]
 LEAN_DEG = 24.0
@@ -66,9 +68,15 @@ def _hat(color: str, height: float) -> list[Part]:
     ]
 
 
-def signature(scene: Scene) -> tuple[str, bool, str]:
+def object_names(scene: Scene) -> tuple[str, ...]:
+    """What a scene's objects are called, by index; those that it has not got among them."""
+    return (*OBJECTS, *(f"clutter-{k + 1}" for k in range(len(scene.placement.clutter))))
+
+
+def signature(scene: Scene) -> tuple[str | bool, ...]:
     """Scenes with the same signature can be rendered in one group."""
-    return scene.shape, scene.hat != words.NONE, scene.companion.shape if scene.companion else words.NONE
+    companion = scene.companion.shape if scene.companion else words.NONE
+    return scene.shape, scene.hat != words.NONE, companion, *(piece.shape for piece in scene.placement.clutter)
 
 
 @dataclass
@@ -76,7 +84,7 @@ class PartGroup:
     """The primitives of B scenes of one signature, K slots each."""
 
     kinds: list[str]  # [K]
-    objects: list[int]  # [K] index into OBJECTS
+    objects: list[int]  # [K] index into `object_names`
     center: Tensor  # [B, K, 3] world
     to_local: Tensor  # [B, K, 3, 3] world -> primitive axes
     scale: Tensor  # [B, K] world length of one local unit
@@ -128,6 +136,12 @@ def _companion_pose(scene: Scene) -> _Pose:
     return _Pose(_rotation_y(scene.placement.yaw_deg + 20.0), origin, 0.46)
 
 
+def _clutter_pose(piece: Clutter) -> _Pose:
+    azimuth = math.radians(piece.azimuth_deg)
+    origin = np.array([math.sin(azimuth) * piece.distance, 0.0, math.cos(azimuth) * piece.distance])
+    return _Pose(_rotation_y(piece.azimuth_deg), origin, piece.size)
+
+
 def _scene_parts(scene: Scene) -> list[tuple[Part, int, _Pose]]:
     pose = _subject_pose(scene)
     body, top = _body(scene.shape, scene.color, scene.pattern)
@@ -137,7 +151,25 @@ def _scene_parts(scene: Scene) -> list[tuple[Part, int, _Pose]]:
     if scene.companion:
         small, _ = _body(scene.companion.shape, scene.companion.color, "plain")
         parts += [(part, COMPANION, _companion_pose(scene)) for part in small]
+    for k, piece in enumerate(scene.placement.clutter):
+        body, _ = _body(piece.shape, piece.color, "plain")
+        parts += [(part, len(OBJECTS) + k, _clutter_pose(piece)) for part in body]
     return parts
+
+
+def changed_objects(source: Scene, target: Scene) -> set[int]:
+    """Indices of the objects that look or stand differently in two scenes, or that only one of them has."""
+    before, after = _looks(source), _looks(target)
+    return {index for index in before.keys() | after.keys() if before.get(index) != after.get(index)}
+
+
+def _looks(scene: Scene) -> dict[int, list]:
+    """All that is drawn of each object."""
+    found: dict[int, list] = defaultdict(list)
+    for part, index, pose in _scene_parts(scene):
+        gloss = scene.shiny and index == SUBJECT
+        found[index].append((part, pose.rotation.tolist(), pose.origin.tolist(), pose.scale, gloss))
+    return found
 
 
 def assemble(scenes: list[Scene]) -> PartGroup:

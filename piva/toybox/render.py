@@ -32,12 +32,17 @@ class Rendering:
 
     image: Tensor  # [B, 3, H, W] in [0, 1], sRGB
     depth: Tensor  # [B, 1, H, W] scene units along the optical axis, larger is farther, the sky at FAR
-    masks: dict[str, Tensor]  # subject | hat | companion -> bool [B, H, W], where it is seen
+    owner: Tensor  # [B, H, W] int64, which object is seen: index into `parts.object_names`, -1 for ground and sky
+
+    @property
+    def masks(self) -> dict[str, Tensor]:
+        """subject | hat | companion -> bool [B, H, W], where it is seen."""
+        return {name: self.owner == k for k, name in enumerate(OBJECTS)}
 
     @property
     def objects(self) -> Tensor:
         """Where any object is seen: bool [B, 1, H, W]."""
-        return torch.stack(list(self.masks.values())).any(dim=0)[:, None]
+        return (self.owner >= 0)[:, None]
 
 
 @dataclass
@@ -60,11 +65,12 @@ def render(scenes: Sequence[Scene], size: int = 64) -> Rendering:
     """
     image = torch.empty(len(scenes), 3, size, size)
     depth = torch.empty(len(scenes), 1, size, size)
-    masks = torch.zeros(len(OBJECTS), len(scenes), size, size, dtype=torch.bool)
-    with torch.inference_mode():
-        for chunk in _chunks(scenes, size):
-            _render_group([scenes[i] for i in chunk], size, torch.tensor(chunk), image, depth, masks)
-    return Rendering(image, depth, {name: masks[k] for k, name in enumerate(OBJECTS)})
+    owner = torch.empty(len(scenes), size, size, dtype=torch.int64)
+    for chunk in _chunks(scenes, size):
+        group = [scenes[i] for i in chunk]
+        seen = render_along(group, camera_rays([scene.placement.camera for scene in group], size), (size, size))
+        image[chunk], depth[chunk], owner[chunk] = seen.image, seen.depth, seen.owner
+    return Rendering(image, depth, owner)
 
 
 def render_objects(scenes: Sequence[Scene], size: int = 64) -> Tensor:
@@ -108,9 +114,15 @@ def _lit_objects(parts: PartGroup, rays: Rays, world: shading.World) -> tuple[Hi
     return hits, shading.surface(parts, hits, normal, lit, rays, world)
 
 
-def _render_group(scenes: list[Scene], size: int, rows: Tensor, image: Tensor, depth: Tensor, masks: Tensor) -> None:
+@torch.inference_mode()
+def render_along(scenes: list[Scene], rays: Rays, size: tuple[int, int]) -> Rendering:
+    """What rays see of scenes of one signature, instead of the scenes' own cameras.
+
+    Args:
+        rays: of B views.
+        size: height and width of the pictures.
+    """
     parts = assemble(scenes)
-    rays = camera_rays([scene.placement.camera for scene in scenes], size)
     world = shading.world_of(scenes)
     ground = shading.ground_and_sky(rays, world)  # color [B, N, 3] linear, distance [B, N] (inf: sky)
     ground.color *= _ground_light(parts, rays, ground.distance, world)[..., None]
@@ -129,14 +141,12 @@ def _render_group(scenes: list[Scene], size: int, rows: Tensor, image: Tensor, d
     distance[seen, pixel] = hits.distance[solid]
     z_depth = (distance * rays.cosine).clamp(max=FAR)  # [B, N]
 
-    flat = shading.to_srgb(color).transpose(1, 2).reshape(len(scenes), 3, size, size)
-    z_depth, objects = z_depth.view(-1, size, size), objects.view(-1, size, size)
+    flat = shading.to_srgb(color).transpose(1, 2).reshape(len(scenes), 3, *size)
+    z_depth, objects = z_depth.view(-1, *size), objects.view(-1, *size)
     sketched = [i for i, scene in enumerate(scenes) if scene.style == "sketch"]
     if sketched:
         flat[sketched] = shading.sketch(flat[sketched], z_depth[sketched], objects[sketched])
-    image[rows], depth[rows, 0] = flat, z_depth
-    for k in range(len(OBJECTS)):
-        masks[k, rows] = objects == k
+    return Rendering(flat, z_depth[:, None], objects)
 
 
 def _through_bound(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from piva.toybox import vocabulary as words
+from piva.toybox.light import Light
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -31,6 +32,17 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Clutter:
+    """An object that stands about, and that no caption mentions."""
+
+    shape: str
+    color: str
+    size: float  # scene units that one unit of its shape takes
+    azimuth_deg: float  # direction from the subject to it
+    distance: float  # between the two
+
+
+@dataclass(frozen=True)
 class Placement:
     """Everything a caption doesn't mention: the same in a source scene and in its edits."""
 
@@ -41,6 +53,8 @@ class Placement:
     companion_azimuth_deg: float = 90.0  # direction from subject to companion
     lean_azimuth_deg: float = 90.0  # direction the subject leans in
     texture_phase: float = 0.0
+    clutter: tuple[Clutter, ...] = ()
+    light: Light | None = None  # instead of that of the time of day
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from piva.toybox.hard_scenes import in_the_afternoon
 from piva.toybox.render import render, render_objects
-from piva.toybox.scene import Camera, Placement, Scene
+from piva.toybox.scene import Camera, Scene
 from piva.toybox.scene_cameras import Part, world_pose
 
 
@@ -26,15 +27,16 @@ class Shots:
     cameras: Mapping[Part, list[Camera]]
     size: int  # pixels
     alone: bool  # objects without ground and sky, as RGBA
+    sun_moves: bool = False  # while the training pictures are taken; elsewhere the light is the world's own
 
     def draw(self, part: Part) -> Tensor:
         """The pictures of a part: uint8 [V, 3 or 4, size, size]."""
-        scenes = [self.world.replace(placement=self._seen_from(camera)) for camera in self.cameras[part]]
+        places = [dataclasses.replace(self.world.placement, camera=camera) for camera in self.cameras[part]]
+        if self.sun_moves and part == "train":
+            places = [in_the_afternoon(place, k / max(1, len(places) - 1)) for k, place in enumerate(places)]
+        scenes = [self.world.replace(placement=place) for place in places]
         pictures = render_objects(scenes, self.size) if self.alone else render(scenes, self.size).image
         return pictures.mul(255).round().to(torch.uint8)
-
-    def _seen_from(self, camera: Camera) -> Placement:
-        return dataclasses.replace(self.world.placement, camera=camera)
 
 
 def write_nerf_synthetic(folder: Path, shots: Shots) -> None:

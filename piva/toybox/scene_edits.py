@@ -19,6 +19,8 @@ from piva.toybox.scene import Camera, Companion, Placement, Scene, invalidity, k
 SceneSplit = Literal["dev", "test"]
 Group = Literal["appearance", "addition", "translation"]
 GROUPS: tuple[Group, ...] = ("appearance", "addition", "translation")
+Lighting = Literal["day", "colored", "moving"]
+"""A sun that moves does so while the training pictures are taken: an afternoon passes from the first to the last."""
 Look: TypeAlias = dict[str, object]
 """Fields of a `Scene`."""
 
@@ -42,16 +44,17 @@ class EditedScene:
     source: Scene  # its camera stands in the middle of the path
     path: scene_cameras.Path
     edits: tuple[KnownEdit, ...]  # one for each of GROUPS
+    light: Lighting | None = None  # None: that of the time of day
 
 
 def noe_toybox() -> tuple[EditedScene, ...]:
     """Single objects, small enough for [-1.5, 1.5]^3, seen from all around."""
-    return tuple(_edited("noe-toybox", name, split, "orbit", *row) for name, (split, *row) in _NOE.items())
+    return tuple(edited_scene("noe-toybox", name, split, "orbit", *row) for name, (split, *row) in _NOE.items())
 
 
 def in2n_toybox() -> tuple[EditedScene, ...]:
     """A subject with a hat or a companion, on its ground and under its sky."""
-    return tuple(_edited("in2n-toybox", name, *row) for name, row in _IN2N.items())
+    return tuple(edited_scene("in2n-toybox", name, *row) for name, row in _IN2N.items())
 
 
 def _thing(shape: str, color: str, ground: str = "grass", **more: object) -> Look:
@@ -216,9 +219,14 @@ _IN2N: dict[str, tuple[SceneSplit, scene_cameras.Path, Look, Look, Look, Look]] 
 }
 
 
-def _edited(
+def edited_scene(
     set_name: str, name: str, split: SceneSplit, path: scene_cameras.Path, look: Look, *changes: Look
 ) -> EditedScene:
+    """A scene of a set, and its edits of GROUPS; where things stand depends on the names alone.
+
+    Raises:
+        ValueError: the scene or an edit is not in the vocabulary.
+    """
     rng = keyed_random("scene set", set_name, name)
     source = Scene(placement=_place(rng, str(look["shape"]), path), **look)  # type: ignore[arg-type]
     if problem := invalidity(source):
@@ -253,6 +261,10 @@ def _instruction(source: Scene, change: Look) -> str:
     thing = f"the {source.shape}"
     if field == "hat" and source.hat != words.NONE:
         return f"Make its hat {new}"
+    if isinstance(new, Companion) and source.companion:
+        small = f"the small {source.companion.shape}"
+        same = new.shape == source.companion.shape
+        return f"Make {small} {new.color}" if same else f"Turn {small} into a {new.color} {new.shape}"
     if isinstance(new, Companion):
         return f"Put a small {new.color} {new.shape} next to {thing}"
     return {

@@ -1,6 +1,6 @@
-"""Writes Noe-Toybox and IN2N-Toybox: scenes of the Toybox world, their edits, and what the edited worlds look like.
+"""Writes Noe-Toybox, IN2N-Toybox and its hard scenes: Toybox worlds, their edits, and what the edited worlds look like.
 
-root/<scene>/               a capture: Noe-Toybox's in NeRF-synthetic's format, IN2N-Toybox's in nerfstudio's
+root/<scene>/               a capture: Noe-Toybox's in NeRF-synthetic's format, the others' in nerfstudio's
 root/true_edits/<edit>/     the same world with the change made, from the same cameras, in the same format
 root/edits.json             what `piva.data.edits` reads
 root/dataset.json           name, version, split, size, views; once all is written also what every capture shows, and
@@ -25,6 +25,7 @@ from piva.errors import ConfigError
 from piva.folders import write_once
 from piva.toybox import shading
 from piva.toybox.captions import caption
+from piva.toybox.hard_scenes import in2n_toybox_hard
 from piva.toybox.scene import Camera, Scene, named_labels
 from piva.toybox.scene_cameras import Part, cameras_along, world_azimuth_deg
 from piva.toybox.scene_captures import Shots, write_nerf_synthetic, write_nerfstudio
@@ -32,7 +33,7 @@ from piva.toybox.scene_edits import EditedScene, SceneSplit, in2n_toybox, noe_to
 from piva.toybox.views import camera_rays
 
 VERSION = 1
-"""Of both data sets; another number means other pictures, cameras or edits."""
+"""Of all data sets; another number means other pictures, cameras or edits."""
 
 TRAIN_VIEWS, TEST_VIEWS = 60, 12
 VAL_VIEWS = 4  # NeRF-synthetic's third file; nothing here reads it
@@ -41,7 +42,7 @@ CLEAR = 6.0  # scene units from the camera; beyond, haze covers the ground
 
 @dataclasses.dataclass(frozen=True)
 class SceneSet:
-    """One of the two data sets."""
+    """One of the data sets."""
 
     scenes: Callable[[], tuple[EditedScene, ...]]
     write_capture: Callable[[Path, Shots], None]
@@ -52,6 +53,7 @@ class SceneSet:
 SETS: dict[str, SceneSet] = {
     "noe-toybox": SceneSet(noe_toybox, write_nerf_synthetic, alone=True),
     "in2n-toybox": SceneSet(in2n_toybox, write_nerfstudio, alone=False),
+    "in2n-toybox-hard": SceneSet(in2n_toybox_hard, write_nerfstudio, alone=False),
 }
 
 
@@ -95,7 +97,9 @@ def write(
         views["val"] = VAL_VIEWS
     for scene, folder, shown in track(worlds, f"drawing {name}"):
         if not (root / folder).is_dir():
-            _write_capture(root / folder, Shots(shown, _cameras(scene, views), size, SETS[name].alone), SETS[name])
+            moves = scene.light == "moving"
+            shots = Shots(shown, _cameras(scene, views), size, SETS[name].alone, moves)
+            _write_capture(root / folder, shots, SETS[name])
     _write_json(root / "edits.json", [entry for scene in scenes for entry in _entries(scene, SETS[name], facts)])
     shows = {folder: _shows(scene, shown) for scene, folder, shown in worlds}
     _write_json(root / "dataset.json", {**facts, "captures": shows, "sha256": _digest(root)})
@@ -146,7 +150,8 @@ def _shows(scene: EditedScene, shown: Scene) -> dict[str, Any]:
     del attributes["front"]  # of a picture, not of a world
     has_front = shown.shape == "snowman"
     front = round(world_azimuth_deg(shown.placement.yaw_deg), 3) if has_front else None
-    return {"caption": caption(shown), "path": scene.path, "front_azimuth_deg": front, "attributes": attributes}
+    known = {"caption": caption(shown), "path": scene.path, "front_azimuth_deg": front, "attributes": attributes}
+    return known if scene.light is None else known | {"light": scene.light}
 
 
 def _found(root: Path, facts: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from piva.toybox import vocabulary as words
+from piva.toybox.light import LIGHTS
 from piva.toybox.parts import CHECKER_CELL, STRIPE_PERIOD, PartGroup
 from piva.toybox.scene import Scene
 from piva.toybox.views import Rays
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
 PAPER = (0.96, 0.95, 0.91)
 MIRROR = 0.5
 """Share of the light that a shiny surface mirrors when seen straight on."""
-
-
-@dataclass(frozen=True)
-class Light:
-    """The light of a time of day."""
-
-    sun: tuple[float, float, float]
-    ambient: tuple[float, float, float]
-    zenith: tuple[float, float, float]
-    horizon: tuple[float, float, float]
-
-
-LIGHTS = {
-    "day": Light((1.0, 0.95, 0.86), (0.34, 0.38, 0.45), (0.16, 0.36, 0.78), (0.62, 0.76, 0.92)),
-    "sunset": Light((0.95, 0.52, 0.28), (0.30, 0.24, 0.32), (0.24, 0.16, 0.40), (0.98, 0.42, 0.14)),
-    "night": Light((0.16, 0.20, 0.32), (0.08, 0.10, 0.17), (0.004, 0.006, 0.03), (0.02, 0.03, 0.09)),
-}
 
 
 @dataclass
@@ -69,7 +53,7 @@ class Backdrop:
 
 def world_of(scenes: Sequence[Scene]) -> World:
     """Light and ground of scenes, as tensors."""
-    lights = [LIGHTS[scene.time] for scene in scenes]
+    lights = [scene.placement.light or LIGHTS[scene.time] for scene in scenes]
     azimuth = [math.radians(scene.placement.sun_azimuth_deg) for scene in scenes]
     lift = {"day": 1.0, "sunset": 0.5, "night": 1.0}
     height = [math.radians(scene.placement.sun_elevation_deg * lift[scene.time]) for scene in scenes]

@@ -16,11 +16,12 @@ from piva.metrics.fidelity import EQUAL, FidelityScores
 from piva.metrics.info import NOE_SCALE
 from piva.metrics.janus import NO_FRONT, JanusScores
 from piva.metrics.lpips import LpipsScores
+from piva.metrics.objects import ObjectScores
 from piva.metrics.scene_clip import SceneClipScores
 from piva.metrics.scene_scorer import SceneScorer
 from piva.metrics.scorer import Scorer
 from piva.metrics.success import NO_LABELS, SuccessScores
-from piva.metrics.views import SceneInput, mean_over_defined
+from piva.metrics.views import ObjectViews, SceneInput, mean_over_defined
 from piva.registry import resolve
 
 SIZE, VIEWS = 64, 8
@@ -45,7 +46,9 @@ def of_images():
 
 @pytest.fixture(scope="module")
 def scorer(small_clip):
-    return SceneScorer(of_images(), [SceneClipScores(small_clip, "small/32"), JanusScores(Reader(), "corner")])
+    return SceneScorer(
+        of_images(), [SceneClipScores(small_clip, "small/32"), JanusScores(Reader(), "corner"), ObjectScores()]
+    )
 
 
 def stack(seed):
@@ -58,6 +61,10 @@ def scene(**changes):
     truth = stack(2)
     truth[:, 0, 0, 0] = edited[:, 0, 0, 0]
     full = {"truth": truth, "closed": True, "has_front": True, "labels": ((SOURCE, TARGET),) * VIEWS}
+    corners = [torch.zeros(VIEWS, SIZE, SIZE, dtype=torch.bool) for _ in range(3)]
+    for corner, where in zip(corners, (slice(8), slice(8, 16), slice(16, 24)), strict=True):
+        corner[:, where, :8] = True
+    full["objects"] = ObjectViews({"cube": corners[0]}, {"ground": corners[1]}, corners[2])
     known = {"source": stack(0), "edited": edited, "src_prompt": "red", "tgt_prompt": "blue"}
     return SceneInput(**(known | full | changes))
 

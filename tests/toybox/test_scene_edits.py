@@ -8,7 +8,8 @@ from piva.toybox.scene import invalidity
 from piva.toybox.scene_edits import GROUPS, in2n_toybox, noe_toybox
 from piva.toybox.scene_sets import SETS
 
-ALL = [scene for kind in SETS.values() for scene in kind.scenes()]
+NAMES = ("noe-toybox", "in2n-toybox")
+ALL = [scene for name in NAMES for scene in SETS[name].scenes()]
 FIELDS = {
     "appearance": {"color", "pattern", "shiny", "leaning", "ground", "time", "hat"},
     "addition": {"hat", "companion"},
@@ -16,7 +17,7 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_set_has_scenes_enough(name):
     scenes = SETS[name].scenes()
     splits = [scene.split for scene in scenes]
