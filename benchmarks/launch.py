@@ -13,6 +13,7 @@ from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.pie_bench import Benchmark, cache_folder
 from benchmarks.plan import Plan, Plannable, compose
 from benchmarks.runner import Edit, OnStep
+from benchmarks.under_way import checkpoint_of
 from piva.config import MetricFlags, PriorConfig, RunConfig
 from piva.data.pie_bench import Case
 from piva.editing import EditInput, EditOutput, edit_batch
@@ -110,8 +111,15 @@ def editor(
     row_cache_gb: float = 0,
     depths: Depths | None = None,
     image_every: int = 0,
+    run: Path | None = None,
 ) -> Edit:
-    """The function that edits a batch: a method's loop, or an identity row. `depths` of cases that bring none."""
+    """The function that edits a batch: a method's loop, or an identity row.
+
+    Args:
+        depths: of cases that bring none.
+        image_every: steps between two that show images.
+        run: folder where a batch that is under way is kept.
+    """
     from piva.row_store import RowStore
 
     rows = RowStore(cache_folder() / "rows", int(row_cache_gb * 2**30), prior.device) if row_cache_gb else None
@@ -121,10 +129,10 @@ def editor(
             return list(method.edit(prior, inputs))
         if depths is not None:
             inputs = [replace(case, depth=depths(case.case_id)) for case in inputs]
-        store = cache_folder() / "psi"
+        kept = None if run is None else checkpoint_of(run, [case.case_id for case in inputs])
         outputs = edit_batch(
             prior, method, inputs, steps=steps, seed=seed, on_step=on_step, image_every=image_every, cache=rows,
-            psi_store=store,
+            psi_store=cache_folder() / "psi", checkpoint=kept,
         )  # fmt: skip
         if rows is not None:
             rows.flush()

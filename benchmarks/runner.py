@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from benchmarks import under_way
+from benchmarks.course import growth
 from benchmarks.plan import Batch, Plan, Plannable
 from benchmarks.watching import Observer, Stopped, Unwatched
 from piva.data.images import read_image, to_eight_bits, to_pil
@@ -59,6 +61,10 @@ class Job:
     """Asked before every batch of edits; `Watch.goes_on` where one watches."""
     on_look: Callable[[Look], None] = unseen
     """Shown edits on their way, where the edit function shows them; it must not raise."""
+    metrics_every: int = 0
+    """Steps between two looks at which cases are scored on their way; 0: never."""
+    image_every: int = 0
+    """Steps between two looks at which they are only shown; 0: never."""
     costs_known: bool = True
     """False where images were made elsewhere: time and rows are then unknown, not zero."""
 
@@ -72,11 +78,26 @@ class Work:
     source: Tensor
     """[3, H, W] in [0, 1]."""
     edited: Tensor | None = None
+    seconds_looked: float = 0.0
+    """What scoring it on its way took, which is no part of the edit."""
 
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) that the case is edited and scored at."""
         return int(self.source.shape[-2]), int(self.source.shape[-1])
+
+    def score_input(self, edited: Tensor) -> ScoreInput:
+        """What the scorer is given of this case, and of an edit [3,H,W] of it."""
+        true_edit = load_true_edit(self.case, self.size)
+        return ScoreInput(
+            src_image=self.source,
+            edited=edited,
+            src_prompt=self.case.src,
+            tgt_prompt=self.case.tgt,
+            mask=load_mask(self.case, self.size),
+            true_edit=None if true_edit is None else to_eight_bits(true_edit),
+            labels=self.case.labels,
+        )
 
 
 def execute(job: Job, plan: Plan) -> None:
@@ -96,6 +117,7 @@ def execute(job: Job, plan: Plan) -> None:
         if not job.goes_on():
             raise Stopped
         _edit_batch(job, plan, batch)
+    under_way.clear(job.folder.path)
 
 
 def _load(job: Job, plan: Plan, cases: Iterable[Case], wanted: frozenset[str] | None) -> list[Work]:
@@ -161,16 +183,20 @@ def _edit_batch(job: Job, plan: Plan, batch: Batch) -> None:
 def _edit(job: Job, works: Sequence[Work]) -> list[EditOutput | Exception]:
     """One output for each case, or what is wrong with it; raises what the edit function raises."""
     inputs = [EditInput(work.case.id, work.source, work.case.src, work.case.tgt) for work in works]
+    looks = under_way.Looks(job.folder.path, works, job.scorer, job.metrics_every, job.image_every, job.on_look)
 
     def on_step(values: dict[str, Any]) -> None:
         numbers = {name: value for name, value in values.items() if name != "images"}
         for observer in job.observers:
             observer.step({**numbers, "cases": len(inputs)})
         if "images" in values:
-            names = [case.case_id for case in inputs]
-            job.on_look(Look(values["step"] + 1, dict(zip(names, values["images"], strict=True))))
+            looks.at(values["step"] + 1, values["images"])
 
     outputs = job.edit(inputs, on_step)
+    for work, course in zip(works, looks.courses, strict=True):
+        work.seconds_looked, work.record.course = course.seconds, course.columns()
+        work.record.lpips_growth = growth(work.record.course)
+    looks.close()
     return [_wrong(output, work) or output for work, output in zip(works, outputs, strict=True)]
 
 
@@ -199,6 +225,7 @@ def _keep(job: Job, work: Work, output: EditOutput, together: int) -> None:
     record.image, record.image_sha256 = job.folder.write_image(work.case.id, to_pil(work.edited))
     if job.costs_known:
         note_costs(record, output)
+        record.seconds_edit = output.seconds - work.seconds_looked
     record.batch = together
     record.history = summary(output.history)
 
@@ -223,7 +250,7 @@ def summary(history: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float
 def _score(job: Job, works: Sequence[Work]) -> None:
     """Scores edited cases together, or one by one where that fails, and appends their records."""
     try:
-        inputs = [_score_input(work) for work in works]
+        inputs = [work.score_input(_edited(work)) for work in works]
         scores: list[Any] = list(job.scorer.score_batch(inputs)) if inputs else []
     except Exception:  # one case may spoil a batch: each is scored alone, and fails alone, with its traceback
         scores = [_score_alone(job, work) for work in works]
@@ -237,23 +264,14 @@ def _score(job: Job, works: Sequence[Work]) -> None:
 
 def _score_alone(job: Job, work: Work) -> Any:
     try:
-        return job.scorer.score_batch([_score_input(work)])[0]
+        return job.scorer.score_batch([work.score_input(_edited(work))])[0]
     except Exception as problem:
         return problem
 
 
-def _score_input(work: Work) -> ScoreInput:
+def _edited(work: Work) -> Tensor:
     assert work.edited is not None
-    true_edit = load_true_edit(work.case, work.size)
-    return ScoreInput(
-        src_image=work.source,
-        edited=work.edited,
-        src_prompt=work.case.src,
-        tgt_prompt=work.case.tgt,
-        mask=load_mask(work.case, work.size),
-        true_edit=None if true_edit is None else to_eight_bits(true_edit),
-        labels=work.case.labels,
-    )
+    return work.edited
 
 
 def _fail(job: Job, record: CaseRecord, stage: Stage, problem: BaseException, work: Work | None = None) -> None:

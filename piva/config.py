@@ -179,6 +179,9 @@ class RunConfig(MetricFlags):
     tags: tuple[str, ...] = runtime(())
     """Tags of the run in W&B, besides split and prior."""
 
+    metrics_every: int = runtime(0, ge=0)
+    """Score edits on their way every so many steps, so that late drift shows; 0: never."""
+
     image_every: int = runtime(0, ge=0)
     """Show edits on their way to W&B or TensorBoard every so many steps, each time a pass of the VAE; 0: never."""
 

@@ -114,9 +114,9 @@ class CaseRecord(Record):
     by_view: str | None = None
     """Path of the scores of the single views."""
     course: dict[str, list[float | None]] | None = None
-    """Scores of a few views while the scene was edited: "step" -> steps done, name of a number -> its values then."""
+    """Scores while the case was edited, of a scene those of a few views: "step" -> steps done, name of a number -> its values then."""
     lpips_growth: float | None = None
-    """LPIPS to the original at the last step minus that half-way, of the views of `course`."""
+    """LPIPS to the original at the last step minus that half-way, in `course`."""
     seconds_step: float | None = None
     """Wall time of a scene's edit divided by its steps."""
     reconstruction: str | None = None

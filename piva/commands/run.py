@@ -1,5 +1,6 @@
 """`piva run BENCHMARK --method NAME`: one run for each seed; continues what is recorded."""
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -160,15 +161,17 @@ def _execute(tools: Tools, record: "RunRecord", folder: "RunFolder", plan: "Plan
     config, prior = tools.config, tools.prior
     record = launched(record, folder.path, plan.cases, config.batch_size, str(prior.device))
     folder.write_run(record)
-    edit = editor(config.method, prior, config.steps, seed, config.row_cache_gb, tools.depths, config.image_every)
+    every = math.gcd(config.image_every, config.metrics_every)
+    edit = editor(config.method, prior, config.steps, seed, config.row_cache_gb, tools.depths, every, folder.path)
     mirror = open_mirror(config.tracker, config.tags)
     mirror.start(record, folder.path)
     try:
         with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
             observers, goes_on = (bar, mirror, tools.watch), tools.watch.goes_on
             job = Job(
-                folder, record, lambda case: prior.image_size, edit, tools.scorer, observers, goes_on, mirror.look
-            )
+                folder, record, lambda case: prior.image_size, edit, tools.scorer, observers, goes_on,
+                on_look=mirror.look, metrics_every=config.metrics_every, image_every=config.image_every,
+            )  # fmt: skip
             execute(job, plan)
     except KeyboardInterrupt:
         print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)
