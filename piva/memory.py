@@ -22,6 +22,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,11 +32,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from piva.auxiliary.training import AuxiliaryTraining
-from piva.noise import Draw
-from piva.priors import Adapter
+from piva.course import course_without_numbers
 from piva.priors.shapes import PriorShape, WeightlessPrior
 from piva.scores import Row, ScoreEngine
-from piva.step import Step
 
 RESERVE = 2**30
 """Bytes of a device to leave for what is not counted; ours, a guess that no measurement supports yet."""
@@ -95,7 +94,10 @@ class Span:
 
 
 class Meter(TorchDispatchMode):
-    """Counts the bytes of tensors that are alive, every storage once; `held` are there from the beginning."""
+    """Counts the bytes of tensors that are alive, every storage once; `held` are there from the beginning.
+
+    Tensors of the meta device have none.
+    """
 
     def __init__(self, held: Iterable[Tensor] = ()):
         super().__init__()
@@ -122,6 +124,8 @@ class Meter(TorchDispatchMode):
         self.peak = max(self.peak, peak_before)
 
     def _count(self, tensor: Tensor) -> None:
+        if tensor.is_meta:
+            return
         storage = tensor.untyped_storage()
         key, size = storage._cdata, storage.nbytes()
         if key in self._storages:
@@ -139,8 +143,8 @@ class Meter(TorchDispatchMode):
 class _MeteredEngine(ScoreEngine):
     """A score engine that measures its calls."""
 
-    def __init__(self, meter: Meter, *arguments: Any):
-        super().__init__(*arguments)
+    def __init__(self, meter: Meter, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
         self.meter, self.forward, self.saved = meter, 0, 0
 
     def call(self, rows: Sequence[Row], members: Sequence[tuple[int, ...]], t: Tensor) -> list[Tensor]:
@@ -153,65 +157,35 @@ class _MeteredEngine(ScoreEngine):
         return outputs
 
 
-@dataclass(frozen=True, eq=False)
-class _Draws:
-    """Timesteps and noise without numbers."""
-
-    like: Tensor  # [B,C,h,w]
-
-    def at(self, step: int, purpose: str = "") -> Draw:
-        n = len(self.like)
-        abar = torch.empty(n, 1, 1, 1)
-        return Draw(torch.empty(n, dtype=torch.int64), abar, torch.empty_like(self.like), tuple(range(n)))
-
-
 def _edit(prior: WeightlessPrior, method: Any, batch_size: int, meter: Meter) -> dict[str, int]:
     """The course of `piva.editing.edit_batch`, with one step of its loop, as it is when AdamW has its states."""
     with meter.span() as encode:
         z_src = prior.encode(torch.empty(batch_size, 3, *prior.image_size))
-    draws, captions = _Draws(z_src), [("source", "target")] * batch_size
-    adapters = {name: prior.adapter(method.aux, 0, [""] * batch_size) for name in method.auxiliaries}
-    training = _training(method, adapters, draws, prior.half) if adapters else None
-    shown = bool(method.auxiliaries) and method.aux.kind != "lora"
-    depth = torch.empty(batch_size, 1, *prior.image_size) if shown else None
-    engine = _MeteredEngine(meter, prior, captions, adapters, training, None, (), depth)
-    z = z_src.clone()
+    course = course_without_numbers(prior, method, z_src, partial(_MeteredEngine, meter))
+    _first_update(course.training)
     with meter.span() as step:
-        _step(method, engine, draws, z, z_src)
+        course.step(0)
     with meter.span() as decode:
-        prior.decode(z)
-    states = training.optimizer.state.values() if training and training.optimizer else ()
+        prior.decode(course.z)
+    engine: Any = course.engine
+    optimizer = course.training.optimizer if course.training else None
+    states = optimizer.state.values() if optimizer else ()
     return {
-        "adapters": _bytes(p for adapter in adapters.values() for p in adapter.parameters()),
+        "adapters": _bytes(p for adapter in course.adapters.values() for p in adapter.parameters()),
         "optimiser": _bytes(value for state in states for value in state.values()),
         "forward": engine.forward, "saved": engine.saved, "step": step.peak,
         "encode": encode.peak, "decode": decode.peak,
     }  # fmt: skip
 
 
-def _training(method: Any, adapters: Mapping[str, Adapter], draws: _Draws, half: bool) -> AuxiliaryTraining:
-    """The training of the auxiliaries that train during the edit, after a first update."""
-    stored = {"psi"} if method.aux.psi == "stored" else set()
-    trained = {name: adapter for name, adapter in adapters.items() if name not in stored}
-    training = AuxiliaryTraining(method.aux, trained, draws, half)  # type: ignore[arg-type]
-    if training.optimizer is not None:
-        for parameter in training.parameters:
-            parameter.grad = torch.empty_like(parameter)
-        training.optimizer.step()
-        training.optimizer.zero_grad(set_to_none=True)
-    return training
-
-
-def _step(method: Any, engine: ScoreEngine, draws: _Draws, z: Tensor, z_src: Tensor) -> None:
-    """One step of `piva.modules.image_editing.ImageEditing`."""
-    draw = draws.at(0)
-    step = Step(
-        index=0, z=z.clone(), z_src=z_src, t=draw.t, timesteps=draw.timesteps, abar=draw.abar, abars=draw.abar,
-        eps=draw.eps, w=torch.ones_like(draw.abar), draw=lambda purpose: torch.empty_like(z),
-    )  # fmt: skip
-    z -= method.step_size * method.direction(step, engine.ask(step))
-    if engine.training is not None:
-        engine.training.finish_step(engine, step)  # type: ignore[attr-defined]
+def _first_update(training: AuxiliaryTraining | None) -> None:
+    """What trains is as after a first update: AdamW has its states."""
+    if training is None or training.optimizer is None:
+        return
+    for parameter in training.parameters:
+        parameter.grad = torch.empty_like(parameter)
+    training.optimizer.step()
+    training.optimizer.zero_grad(set_to_none=True)
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

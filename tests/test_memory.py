@@ -84,7 +84,14 @@ def test_what_is_saved_for_backward_is_what_autograd_saves(tiny_prior, shape, na
 
 
 @pytest.mark.parametrize(
-    "method", [DDS(), Piva(), Piva(aux={"phi": "fresh", "steps_per_iteration": 2})], ids=["dds", "piva", "fresh"]
+    "method",
+    [
+        DDS(),
+        Piva(),
+        Piva(aux={"phi": "fresh", "steps_per_iteration": 2}),
+        Piva(aux={"kind": "controlnet", "depth": "blank"}),
+    ],
+    ids=["dds", "piva", "fresh", "controlnet"],
 )
 def test_the_peak_is_that_of_a_real_edit(tiny_prior, shape, method):
     """A real edit on the CPU, its storages counted by the same meter. A tiny network makes the rest look large: the
@@ -158,6 +165,19 @@ def test_half_precision_halves_what_the_unet_holds(shape):
     full, half = tiny(shape, DDS()), tiny(shape, DDS(), dtype=torch.float16)
     assert half.forward == pytest.approx(full.forward / 2, rel=0.1)
     assert half.decode == full.decode  # the VAE runs in float32
+
+
+def test_a_camera_embedding_by_hand(tiny_prior, shape):
+    plain, camera = (tiny(shape, Piva(aux={"camera": told}), batch_size=3) for told in (False, True))
+    width = tiny_prior.unet.time_embedding.linear_2.out_features
+    assert camera.adapters - plain.adapters == 2 * 3 * 4 * (64 * 16 + width * 64)
+
+
+def test_the_meta_device_takes_no_memory():
+    meter = Meter()
+    with meter:
+        there = torch.zeros(10, device="meta") + 1
+    assert (meter.peak, len(there)) == (0, 10)
 
 
 def test_controlnets_and_lora_on_one_by_hand(tiny_prior, shape):

@@ -182,12 +182,12 @@ def _memory(arguments: Sequence[str]) -> int:
 
 
 def _shape(model: str) -> Any:
-    """The shape of a prior that is known by name, or of one that is loaded for it."""
-    from piva.priors.shapes import SHAPES, PriorShape
+    """The shape of a prior that is known by name, or as its configuration says; its weights are not read."""
+    from piva.priors.shapes import SHAPES
 
     if model in SHAPES:
         return SHAPES[model]
-    from benchmarks.launch import load_prior
+    from benchmarks.launch import prior_facts
     from piva.config import PriorConfig
 
-    return PriorShape.of(load_prior(PriorConfig(model=model, device="cpu")))
+    return prior_facts(PriorConfig(model=model, device="cpu")).shape

@@ -19,7 +19,7 @@ from piva.schedule import alphas_cumprod
 
 if TYPE_CHECKING:
     from piva.auxiliary.settings import AuxiliarySettings
-    from piva.priors.shapes import WeightlessPrior
+    from piva.priors.shapes import PriorShape, WeightlessPrior
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -139,12 +139,17 @@ class PriorFacts:
             return self._weightless.adapter(settings, seed, case_ids)
 
     @cached_property
-    def _weightless(self) -> WeightlessPrior:
-        from piva.priors.shapes import PriorShape, WeightlessPrior
+    def shape(self) -> PriorShape:
+        """The configurations of its networks."""
+        from piva.priors.shapes import PriorShape
 
-        text_encoder = self._read("text_encoder/config.json")
-        shape = PriorShape(self.name, self._unet, self._vae, text_encoder)
-        return WeightlessPrior(shape, self.dtype, self.image_size)
+        return PriorShape(self.name, self._unet, self._vae, self._read("text_encoder/config.json"))
+
+    @cached_property
+    def _weightless(self) -> WeightlessPrior:
+        from piva.priors.shapes import WeightlessPrior
+
+        return WeightlessPrior(self.shape, self.dtype, self.image_size)
 
     def _read(self, file: str) -> dict[str, Any]:
         path = self._location.folder / file

@@ -96,7 +96,7 @@ class WeightlessPrior(StableDiffusionPrior):
         self.prediction = "epsilon"
         self._take_size(image_size)
         self._embeddings = OrderedDict()
-        self.auxiliaries = _WeightlessAuxiliaries(self.unet, shape.scale, self.device)
+        self.auxiliaries = WeightlessAuxiliaries(self.unet, shape.scale, self.device)
 
     def embed(self, prompts: Sequence[str]) -> Tensor:
         """Room for the embeddings [B,L,D]."""
@@ -113,7 +113,7 @@ class WeightlessPrior(StableDiffusionPrior):
 _ANY = None, None
 
 
-class _WeightlessAuxiliaries(Auxiliaries):
+class WeightlessAuxiliaries(Auxiliaries):
     """Auxiliaries whose ControlNets, whatever their name, have the shape of one made from the UNet."""
 
     def net(self, settings: AuxiliarySettings) -> ControlNetModel:
