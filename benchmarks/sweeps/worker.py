@@ -24,8 +24,8 @@ from piva.records import BusyError
 
 Run = Callable[[Sequence[str], Watch], int]
 """`piva.commands.run.main`: what follows `piva run`, who watches; gives the exit code."""
-TRIES = 2
-"""How often a worker comes back to a run that another process, which is no worker, has open."""
+TRIES = 5
+"""How often a worker comes to a run and finds that another process has it open."""
 
 
 class Worker:
@@ -55,20 +55,27 @@ class Worker:
                 if not self._attempt(claim, found):
                     return False
             gc.collect()  # the models of a run go before the next one's come
+            gc.freeze()  # what is left are modules and caches: the next collection need not look through them
         return True
 
     def _next(self) -> tuple[Claim, PointOnDisk] | None:
         """A point that is ours now; None where there is none left, or the sweep's target is reached."""
         while True:
-            open_points = [found for found in self._look() if found.state != "running"]
+            seen = self._look()
             if self._reached:
                 return None
-            for found in open_points:
+            for found in seen:
+                rivals = [other for other in seen if other.index != found.index and shares_a_run(found, other)]
+                if any(point.state == "running" for point in (found, *rivals)):
+                    continue
                 claim = self._board.ledger.claim(found.index, found.point)
                 if claim is None:
                     continue
                 found = self._board.look(found.index, found.point, ours=True)  # nobody else can add to it any more
-                if not self._settles(found):
+                earlier = [
+                    other.index for other in rivals if other.index < found.index
+                ]  # of two at once, they go first
+                if not self._settles(found) and not any(map(self._board.ledger.is_claimed, earlier)):
                     return claim, found
                 claim.close()
             if not self._draw():
@@ -145,6 +152,11 @@ class Worker:
         if self._memory:
             with self._board.ledger.drawing():
                 self._memory.catch_up(self._board.all())
+
+
+def shares_a_run(one: PointOnDisk, other: PointOnDisk) -> bool:
+    """Whether two points have a run's folder in common: they ask for other cases of it."""
+    return not {planned.path for planned in one.planned}.isdisjoint(planned.path for planned in other.planned)
 
 
 @contextmanager

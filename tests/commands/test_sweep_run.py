@@ -149,6 +149,18 @@ def test_a_run_that_somebody_else_has_open_is_left_to_him(file, capsys):
     assert sweep("run", file) == 0
 
 
+def test_points_that_share_a_run_are_done_one_after_another(tmp_path, monkeypatch, capsys):
+    use_sweep_world(monkeypatch)
+    file = write_sweep(tmp_path, "  method.guidance: {values: [1, 3]}\n  type: {values: [[0], [1]]}\n")
+    board = Board(read_sweep(file), tmp_path / "runs", 0)
+    with board.ledger.claim(1, board.points()[1]):  # somebody has type 1 of the first run
+        assert sweep("run", file) == 1
+        assert states(file) == ["missing", "running", "done", "done"]
+    assert sweep("run", file) == 0
+    assert [len(read_cases(folder)) for folder in run_folders(file)] == [2, 2]
+    assert capsys.readouterr().out.count("1 ok") == 4
+
+
 def test_status_needs_no_journal_and_no_ledger(file, capsys):
     sweep("run", file)
     (ledger,) = (file.parent / "runs").glob("sweep-*")
