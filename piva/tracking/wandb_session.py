@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from piva.records import RunRecord
@@ -41,7 +41,7 @@ def leave_sweep() -> None:
     wandb.teardown()
 
 
-def wandb_mode() -> str:
+def wandb_mode() -> Literal["online", "offline", "disabled"]:
     """online, offline or disabled, as W&B's variables and settings say; without a key never online."""
     import wandb
 
@@ -78,6 +78,7 @@ def begin(record: RunRecord, folder: Path, config: dict[str, Any], tags: Sequenc
         init_timeout=INIT_SECONDS,
         finish_timeout=FINISH_SECONDS,
         finish_timeout_raises=True,
+        reinit="create_new",  # else a run that is open in the process, as a dropped mirror leaves it, is taken for ours
         disable_git=True,
         disable_code=True,
         git_commit=provenance.git_commit if provenance else None,

@@ -39,6 +39,7 @@ def sync():
 
     def run(folder: Path) -> str:
         command = [sys.executable, "-m", "wandb", "sync", str(folder)]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stderr
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=folder.parent)
+        return done.stderr
 
     return run

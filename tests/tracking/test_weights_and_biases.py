@@ -107,6 +107,16 @@ def test_online_a_continued_run_goes_on_as_the_same_run(tmp_path, server):
     assert {"mean/lpips": 0.5, "case/lpips": {"min": 0.25}, "n": 2}.items() <= run.summary.items()
 
 
+def test_a_run_that_is_open_in_the_process_is_left_alone(tmp_path, server):
+    import wandb
+
+    other = wandb.init(id="other", project="piva", dir=str(tmp_path), mode="online")
+    play(tmp_path / "ours", scored("a", 0.25))
+    other.finish()
+    assert curve(server.runs[KEY], "mean/lpips", "cases") == [(1, 0.25)]
+    assert server.runs["other"].history == []
+
+
 @pytest.fixture
 def agent(monkeypatch, tmp_path):
     """The variables that `wandb agent` sets for a run."""
