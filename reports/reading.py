@@ -84,13 +84,17 @@ def long_table(runs: Sequence[Run]) -> pl.DataFrame:
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """A short name for each run: its method, and what sets it apart from the other runs of that method."""
+    """A short name for each run: its method, and what sets it apart from the other runs of that method.
+
+    What is None or False is left unsaid.
+    """
     facts = [_facts(run.record) for run in runs]
     names = []
     for run, own in zip(runs, facts, strict=True):
         siblings = [f for other, f in zip(runs, facts, strict=True) if other.record.method == run.record.method]
         apart = [name for name in own if len({str(sibling.get(name)) for sibling in siblings}) > 1]
-        names.append(" ".join([run.record.method, *(f"{name.rpartition('.')[2]}={own[name]}" for name in apart)]))
+        said = [f"{name.rpartition('.')[2]}={own[name]}" for name in apart if own[name] not in (None, False)]
+        names.append(" ".join([run.record.method, *said]))
     twice = {name for name in names if names.count(name) > 1}
     return [
         f"{name} {run.record.edit_key[:6]}" if name in twice else name for name, run in zip(names, runs, strict=True)

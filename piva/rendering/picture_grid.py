@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -28,22 +29,38 @@ class Row:
 def picture_grid(rows: Sequence[Row], titles: Sequence[str] = ()) -> Image.Image:
     """A sheet with a row of tiles for each row, under as many lines as the first row has, and titles below the columns.
 
-    Each picture fills a tile as far as its shape lets it; small ones keep hard pixels.
+    Titles that are wider than a tile have several lines. Each picture fills a tile as far as its shape lets it; small
+    ones keep hard pixels.
     """
     words = LINE * len(rows[0].lines)
     height, columns = words + TILE + GAP, max(len(row.pictures) for row in rows)
-    below = TEXT + GAP if titles else 0
+    font = ImageFont.load_default(TEXT)
+    wrapped = [_wrapped(title, font) for title in titles]
+    below = TEXT + GAP + LINE * (max(map(len, wrapped)) - 1) if wrapped else 0
     sheet = Image.new("RGB", (columns * (TILE + GAP) + GAP, len(rows) * height + GAP + below), PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
+    draw = ImageDraw.Draw(sheet)
     for k, row in enumerate(rows):
         top = k * height + GAP
         for line, text in enumerate(row.lines):
             draw.text((GAP, top + line * LINE), text, INK, font)
         for column, picture in enumerate(row.pictures):
             sheet.paste(tile(picture), (GAP + column * (TILE + GAP), top + words))
-    for column, title in enumerate(titles):
-        draw.text((GAP + column * (TILE + GAP), len(rows) * height + GAP), title, INK, font)
+    for column, lines in enumerate(wrapped):
+        for line, text in enumerate(lines):
+            draw.text((GAP + column * (TILE + GAP), len(rows) * height + GAP + line * LINE), text, INK, font)
     return sheet
+
+
+def _wrapped(title: str, font: Any) -> list[str]:
+    """The title in lines that a column has room for, as far as its words allow."""
+    lines = [""]
+    for word in title.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > TILE:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def tile(picture: Image.Image) -> Image.Image:

@@ -23,6 +23,9 @@ def test_rows_columns_words_and_titles():
     words = [sheet.crop((0, y, sheet.width, y + LINE)).getextrema() for y in (GAP, GAP + LINE, 2 * height + GAP)]
     assert all(low < 100 for channels in words for low, _ in channels)
     assert picture_grid(rows).height == 2 * height + GAP
+    long = picture_grid(rows, ["one", "far too many words for a column as narrow as this one"])
+    assert long.height == sheet.height + 2 * LINE
+    assert long.crop((0, 2 * height + GAP + LINE, TILE, long.height)).getextrema() == ((255, 255),) * 3
 
 
 def test_pictures_keep_their_shape_and_small_ones_their_pixels():
