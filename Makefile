@@ -7,7 +7,7 @@ CASES ?= 20
 STEPS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tuning comparison estimators frontier scene-tuning scenes speed test check
+.PHONY: help setup bench tuning comparison estimators frontier scene-tuning scenes speed conditioning-cost test check
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -86,7 +86,7 @@ NOE = $(BIN)/piva run noe-toybox $(SCENES) --case purple-cube-appearance white-c
 IN2N = $(BIN)/piva run in2n-toybox $(SCENES) --case yellow-cube-appearance white-cone-appearance \
   orange-cylinder-addition snowman-on-sand-addition white-cone-translation green-sphere-translation
 SCENE_TABLE = clip_text clip_direction consistency_direction_pair consistency_edit_direction janus_count lpips psnr \
-  lpips_growth psnr_to_true lpips_to_true edit_success kept
+  lpips_growth psnr_to_true lpips_to_true edit_success peak_bytes
 PIVA = --method piva --method.guidance 3 --method.lam 0.4 --method.aux.lr 1e-3
 CONTROL = $(PIVA) --method.aux.kind controlnet --method.aux.controlnet toybox
 
@@ -102,11 +102,17 @@ scenes: setup ## six edits each of Noe-Toybox and IN2N-Toybox in 3D, six ways (t
 	for m in "--method dds --method.guidance 3" "--method sds --method.guidance 3" "$(PIVA)" \
 	  "$(PIVA) --method.aux.camera True" "$(CONTROL)" "$(CONTROL) --method.aux.depth blank"; do \
 	  $(NOE) $$m || exit 1; $(IN2N) $$m || exit 1; done
-	$(BIN)/piva report --runs runs/scenes --metrics $(SCENE_TABLE) --into reports/scenes.md --baseline "dds guidance=3.0"
+	$(BIN)/piva report --runs runs/scenes --metrics $(SCENE_TABLE) --into reports/scenes.md \
+	  --baseline dds "piva kind=lora depth=given" --picture reports/scenes.png --picture-cases 6
 
-speed: setup ## how fast edits are, on an idle machine (half an hour): reports/speed.md, reports/means.md
+speed: setup ## how fast edits are, on an idle machine (40 minutes): reports/{speed,means,scene_speed}.md
 	$(BIN)/python -m benchmarks.speed --cases 2 --steps 30 --batch-sizes 1 4 16 --threads 2 --markdown reports/speed.md
 	$(BIN)/python -m benchmarks.means --steps 15 --threads 2 --markdown reports/means.md
+	$(BIN)/python -m benchmarks.scene_speed --threads 2 --markdown reports/scene_speed.md
+
+conditioning-cost: setup ## what kinds of auxiliaries cost, by size of the model, on an idle machine (two hours)
+	$(BIN)/python -m benchmarks.conditioning_cost --threads 2 --seconds 9000 --json runs/conditioning-cost.json \
+	  --markdown reports/conditioning-cost.md --figure reports/conditioning-cost.png reports/conditioning-cost.svg
 
 test: setup ## run the tests: CPU, offline, minutes
 	$(BIN)/python -m pytest

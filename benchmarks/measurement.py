@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tyro
+from pydantic import BaseModel
 
 from piva.errors import BAD_CONFIGURATION, COMPLETE, PREFLIGHT_FAILED, ConfigError, PreflightError
+from piva.records import write_atomically
 
 
 class Grid(NamedTuple):
@@ -27,7 +29,8 @@ def run(program: str, options_type: type, about: str | None, arguments: Sequence
     """python -m PROGRAM: measures, prints, writes; returns the exit code.
 
     PROGRAM.measure has `measure(options)`, whose result is a dataclass; PROGRAM.tables has `grids` and `notes` of it.
-    The options have `json` and `markdown`, the files to write.
+    The options have `json` and `markdown`, the files to write; if they have `figure`, files to draw, PROGRAM.figure has
+    `draw(report, file)`.
     """
     options: Any = tyro.cli(options_type, prog=f"python -m {program}", args=arguments, description=about)
     try:
@@ -41,8 +44,15 @@ def run(program: str, options_type: type, about: str | None, arguments: Sequence
     if options.markdown:
         write_markdown(options.markdown, markdown_of(grids, notes))
     if options.json:
-        options.json.write_text(json.dumps(asdict(report), indent=1, default=str) + "\n")
+        write_json(options.json, report)
+    for file in getattr(options, "figure", ()):
+        import_module(f"{program}.figure").draw(report, file)
     return COMPLETE
+
+
+def write_json(path: Path, report: Any) -> None:
+    """Write a report, a dataclass; whole or not at all."""
+    write_atomically(path, (json.dumps(asdict(report), indent=1, default=str) + "\n").encode())
 
 
 def print_grids(grids: Sequence[Grid], notes: str) -> None:
@@ -81,8 +91,8 @@ def write_markdown(path: Path, text: str) -> None:
 
 def facts_of(options: Any) -> dict[str, Any]:
     """The options as JSON takes them, but for where to write."""
-    facts = {name: value for name, value in asdict(options).items() if name not in ("json", "markdown")}
-    return facts | {"prior": options.prior.model_dump(mode="json")}
+    facts = {name: value for name, value in asdict(options).items() if name not in ("json", "markdown", "figure")}
+    return {name: v.model_dump(mode="json") if isinstance(v, BaseModel) else v for name, v in facts.items()}
 
 
 def origin(program: str, device: object) -> dict[str, Any]:

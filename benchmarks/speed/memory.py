@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import TypeVar
 
 from benchmarks.speed.contenders import CAREFUL, OURS, contenders
 from benchmarks.speed.options import Options
@@ -13,6 +14,7 @@ from benchmarks.speed.visits import literal_visit, our_visits
 from benchmarks.speed.world import World
 from piva.devices import peak_bytes
 
+T = TypeVar("T")
 STEPS = 3  # memory is the same in every step; rows that ours caches grow with them, and are not in the numbers
 
 
@@ -24,10 +26,10 @@ class Peak:
     loaded: int  # before the edit: packages and weights
 
 
-def in_new_process(peak: Callable[..., Peak], *args: object) -> Peak:
-    """`peak` of the arguments, undisturbed by what this process has done."""
+def in_new_process(function: Callable[..., T], *args: object) -> T:
+    """`function` of the arguments, undisturbed by what this process has done."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        return executor.submit(peak, *args).result()
+        return executor.submit(function, *args).result()
 
 
 def peak(options: Options, contender: str, variant: str, size: int) -> Peak:
