@@ -27,7 +27,7 @@ from piva.toybox.object_views import object_views
 
 VERSION = 1
 """Of the evaluation: which views are scored. Raised when others are."""
-WATCHED = ("lpips", "psnr", "clip_text", "clip_direction")
+WATCHED = ("lpips", "psnr", "clip_text", "clip_direction", "saturation_shift")
 """Scored now and then while an edit is made."""
 WATCHED_VIEWS = 4
 

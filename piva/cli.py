@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("piva.commands.report:main", "tables (Markdown, CSV) and a page with every edit"),
     "frontier": ("piva.commands.frontier:main", "two methods over their settings: a figure, and matched comparisons"),
     "sweep": ("piva.commands.sweep:main", "plan and run the settings of a sweep file (W&B format)"),
+    "study": ("piva.commands.study:main", "ablation studies: their sweeps, and a page made from the records"),
     "list": ("piva.commands.listing:main", "methods, benchmarks or metrics"),
     "toybox": ("piva.commands.toybox:main", "the embedded world: write data, train, measure, sample"),
     "check": ("piva.commands.check:main", "this machine (env), a data folder (data DIR), or what fits a GPU (memory)"),

@@ -132,6 +132,16 @@ def how_made(record: RunRecord) -> list[str]:
     ]
 
 
+def how_rows_were_made(named: Sequence[tuple[str, RunRecord]], names: Sequence[str] | None = None) -> list[str]:
+    """A folded list: how each run (label, record) came about, and the ids of its metrics (of `names`, else all)."""
+    parts = ["<details><summary>How each row was made</summary>", ""]
+    for label, record in named:
+        parts += [f"- **{label}**: " + "; ".join(_code(sentence) for sentence in how_made(record))]
+    found: dict[str, Any] = {name: id_ for _, record in named for name, id_ in record.metrics.items()}
+    ids = {name: id_ for name, id_ in found.items() if names is None or name in names}
+    return [*parts, "", *(f"- {name}: `{id_}`" for name, id_ in ids.items()), "", "</details>"]
+
+
 def _main_table(lines: Sequence[Row], names: Sequence[str]) -> list[str]:
     body = []
     for row in lines:
@@ -164,13 +174,7 @@ def _footer(lines: Sequence[Row], names: Sequence[str], command: str) -> list[st
     for number, row in enumerate(lines, start=1):
         if row.marks:
             parts.append(f"- [{number}] {row.label}: " + "; ".join(row.marks))
-    parts += ["", "<details><summary>How each row was made</summary>", ""]
-    for row in lines:
-        sentences = how_made(row.run.record)
-        parts += [f"- **{row.label}**: " + "; ".join(_code(sentence) for sentence in sentences)]
-    ids: dict[str, Any] = {name: id_ for row in lines for name, id_ in row.run.record.metrics.items() if name in names}
-    parts += ["", *(f"- {name}: `{id_}`" for name, id_ in ids.items()), "", "</details>"]
-    return parts
+    return [*parts, "", *how_rows_were_made([(row.label, row.run.record) for row in lines], names)]
 
 
 def _code(sentence: str) -> str:

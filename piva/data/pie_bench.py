@@ -25,6 +25,7 @@ from piva.errors import ConfigError
 from piva.registry import unknown
 
 __all__ = [
+    "EDIT_GROUPS",
     "EDIT_TYPES",
     "Case",
     "DataError",
@@ -50,6 +51,15 @@ EDIT_TYPES: dict[str, str] = {
     "9": "change-style",
 }
 """editing_type_id -> name. PIE-Bench has 140 cases of type 0, 80 of 1, 2, 3, 8 and 9, and 40 of 4 to 7."""
+
+EDIT_GROUPS: dict[str, tuple[str, ...]] = {
+    "appearance": ("4", "5", "6", "7", "8", "9"),
+    "addition": ("2",),
+    "deletion": ("3",),
+    "translation": ("1",),
+    "mixed": ("0",),
+}
+"""Groups of Piva's experiments -> types; deletion stands apart, and what is random is mixed (our reading)."""
 
 
 class SelectionError(ConfigError):

@@ -1,0 +1,105 @@
+"""What a study asks for, and what of it is recorded: matched by settings, so that no model has to be loaded for a page.
+
+Two runs of the same settings can differ in their data's version or their prior's weights; of those the latest counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from benchmarks.sweeps.arguments import arguments
+from benchmarks.sweeps.points import Point, grid_points
+from benchmarks.sweeps.schema import Sweep
+from piva.commands.run_settings import run_settings
+from piva.config import PriorConfig, Settings, identity_values
+from piva.records import RunRecord
+from piva.stats import Interval, bootstrap_mean
+from reports.reading import Run
+from reports.tables import SEED
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A point of a study's sweep, and its runs."""
+
+    part: str
+    """Name of the sweep's file, without its ending."""
+    point: Point
+    """Values of the sweep's parameters."""
+    benchmark: str
+    config: Any
+    """RunConfig or SceneRunConfig, with `method`."""
+    runs: tuple[Run | None, ...]
+    """One for each seed, in order; None where nothing is recorded."""
+
+    @property
+    def run(self) -> Run | None:
+        """The first seed's."""
+        return self.runs[0]
+
+    @property
+    def recorded(self) -> list[Run]:
+        """Those there are."""
+        return [run for run in self.runs if run is not None]
+
+    @property
+    def asked(self) -> int:
+        """Cases of one run: as many as the flags say, or as its launches were asked for."""
+        named = len(self.config.case) or self.config.limit or 0
+        return max([named, *(len(run.planned) for run in self.recorded)])
+
+    def values(self, name: str) -> dict[str, float]:
+        """Case id -> a score or a cost with the first seed, of the cases that have it; in the order of their ids."""
+        return {} if self.run is None else values(self.run, name)
+
+    def interval(self, name: str) -> Interval:
+        """Mean and bootstrap interval over them."""
+        run = self.run
+        return bootstrap_mean([] if run is None else [run.value(id_, name) for id_ in sorted(run.ok)], SEED)
+
+
+def settings_of(sweep: Sweep, runs: Sequence[Run]) -> list[Setting]:
+    """Every point of a sweep, with those of `runs` that are of it."""
+    found = []
+    for point in grid_points(sweep):
+        benchmark, config = run_settings(arguments(sweep, point)[1:])
+        matching = [run for run in runs if is_of(run.record, benchmark.name, config)]
+        by_seed = tuple(_latest([run for run in matching if run.record.seed == seed]) for seed in config.seeds)
+        found.append(Setting(sweep.path.stem, point, benchmark.name, config, by_seed))
+    return found
+
+
+def is_of(record: RunRecord, benchmark: str, config: Any) -> bool:
+    """Whether a run has these settings, with one of their seeds."""
+    if (record.benchmark, record.method, record.steps) != (benchmark, config.method.name, config.steps):
+        return False
+    if record.seed not in config.seeds or (config.split is not None and record.split != config.split):
+        return False
+    parts: list[tuple[Settings, Any]] = [(config.method, record.settings)]
+    if record.scenes is not None:
+        parts.append((config.scene, record.scenes["scene"]))
+    known = {name: value for name, value in record.prior.items() if name in PriorConfig.model_fields}
+    return all(_same(*part) for part in (*parts, (config.prior, known)))
+
+
+def values(run: Run, name: str) -> dict[str, float]:
+    """Case id -> a run's score or cost, of the cases that have it; in the order of their ids."""
+    found = {case_id: run.value(case_id, name) for case_id in sorted(run.ok)}
+    return {case_id: value for case_id, value in found.items() if value is not None}
+
+
+def _same(wanted: Settings, recorded: Any) -> bool:
+    """Whether recorded values are these settings, as far as results depend on them; what was added later counts as its
+    default."""
+    try:
+        return identity_values(type(wanted).model_validate(recorded)) == identity_values(wanted)
+    except ValidationError:  # of another version
+        return False
+
+
+def _latest(runs: Sequence[Run]) -> Run | None:
+    return max(runs, key=lambda run: run.record.launches[-1].started) if runs else None

@@ -1,0 +1,84 @@
+"""What a study is: a question, sweeps, and a page; and its sweep files, with further flags where some are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from benchmarks.sweeps.points import grid_points
+from benchmarks.sweeps.schema import Sweep, read_sweep
+from piva.errors import ConfigError
+from piva.records import write_atomically
+
+if TYPE_CHECKING:
+    from reports.studies.drawing import Figures
+    from reports.studies.found import Setting
+
+FILES = Path(__file__).resolve().parents[2] / "sweeps" / "studies"
+"""Of all studies; a part of the repository, not of the package."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One sweep of a study."""
+
+    file: str
+    """Name in sweeps/studies, without its ending."""
+    hours: float
+    """Of editing, with Toybox on two cores that do nothing else (ours: rows counted, seconds a row recorded)."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, the sweeps that ask it, and the page that answers it."""
+
+    name: str
+    title: str
+    """Of the page."""
+    question: str
+    parts: tuple[Part, ...]
+    """In the order worth running."""
+    page: Callable[[Sequence[Setting], Figures], list[str]]
+    """(settings of all parts with their runs, where figures go) -> lines of Markdown. Some runs may be missing."""
+
+    @property
+    def hours(self) -> float:
+        """Of all parts."""
+        return sum(part.hours for part in self.parts)
+
+    def sweeps(self) -> list[Sweep]:
+        """The sweeps of its parts.
+
+        Raises:
+            ConfigError: the files are not there, as in an installed package.
+        """
+        if not FILES.is_dir():
+            raise ConfigError(f"{FILES} is not there: studies run from a checkout of piva's repository")
+        return [read_sweep(FILES / f"{part.file}.yaml") for part in self.parts]
+
+
+def runs_of(sweep: Sweep) -> int:
+    """How many runs a study's sweep has: its points, times the seeds that its command names."""
+    words = list(sweep.command)
+    if "--seeds" not in words:
+        return len(grid_points(sweep))
+    after = words[words.index("--seeds") + 1 :]
+    seeds = next(place for place, word in enumerate(after) if not word.isdigit())
+    return len(grid_points(sweep)) * seeds
+
+
+def with_flags(sweep: Sweep, flags: Sequence[str], folder: Path) -> Sweep:
+    """The sweep with `flags` behind every run's arguments, as a file in `folder`; the same sweep without flags.
+
+    Where a flag is given twice, `piva run` takes the last.
+    """
+    if not flags:
+        return sweep
+    content = {**sweep.raw, "command": [*sweep.command, *flags]}
+    file = folder / sweep.path.name
+    write_atomically(file, yaml.safe_dump(content, sort_keys=False).encode())
+    return read_sweep(file)

@@ -1,0 +1,85 @@
+"""Runs are recognised by their settings: those of the sweep's points, and no others."""
+
+import pytest
+from harness_world import run_record
+from study_world import case_ids, setting_of, write_setting
+
+from piva.commands.run_settings import run_settings
+from reports.reading import load_runs
+from reports.studies.found import is_of, settings_of
+from reports.studies.study import FILES, read_sweep
+
+PIVA = ("pie-toybox", "--method", "piva", "--method.lam", "1", "--steps", "100", "--seeds", "0", "3")
+
+
+@pytest.fixture(scope="module")
+def config():
+    return run_settings(PIVA)[1]
+
+
+def record(config, **facts):
+    settings = config.method.model_dump(mode="json")
+    given = {"settings": settings, "steps": 100, "seed": 3, "split": "test"} | facts
+    return run_record(method="piva", **given)
+
+
+def test_a_run_with_all_settings_is_of_the_point(config):
+    assert is_of(record(config), "pie-toybox", config)
+    assert is_of(record(config, seed=0), "pie-toybox", config)
+
+
+@pytest.mark.parametrize("facts", [
+    {"steps": 200}, {"seed": 1}, {"benchmark": "pie-bench"}, {"method": "dds"}, {"settings": {"lam": 0.4}},
+    {"settings": {"lam": 1.0, "aux": {"rank": 8}}}, {"settings": {"of": "another version"}},
+    {"prior": {"name": "x", "fingerprint": "x", "model": "stable-diffusion-v1-5/stable-diffusion-v1-5"}},
+])  # fmt: skip
+def test_a_run_that_differs_is_not(config, facts):
+    assert not is_of(record(config).model_copy(update=facts), "pie-toybox", config)
+
+
+def test_what_was_added_later_counts_as_its_default(config):
+    assert is_of(record(config, settings={"lam": 1.0}), "pie-toybox", config)
+
+
+def test_a_split_counts_where_it_is_asked_for():
+    config = run_settings([*PIVA, "--split", "dev"])[1]
+    assert not is_of(record(config), "pie-toybox", config)
+    assert is_of(record(config, split="dev"), "pie-toybox", config)
+
+
+def test_how_fast_an_edit_is_made_is_no_difference(config):
+    faster = run_settings([*PIVA, "--prior.attention", "eager", "--batch-size", "3"])[1]
+    assert is_of(record(config), "pie-toybox", faster)
+
+
+def test_every_seed_has_its_place_and_the_latest_of_two_counts(tmp_path):
+    sweep = read_sweep(FILES / "seeds.yaml")
+    setting = settings_of(sweep, [])[1]
+    assert setting.runs == (None,) * 5
+    assert setting.asked == 40
+    write_setting(tmp_path, setting, lambda config, seed, id_: {"lpips": seed + 0.1 * int(id_)}, ["1", "2"])
+    first = [run.record for run in load_runs([], tmp_path)]
+    write_setting(tmp_path, setting, lambda config, seed, id_: {"lpips": 9.0}, ["1", "2"])
+    again = {run.path: run for run in load_runs([], tmp_path)}
+    for run in again.values():  # the first five were launched again, later
+        if run.record in first:
+            run.record.launches[-1].started = "2999-01-01T00:00:00+00:00"
+    found = settings_of(sweep, list(again.values()))
+    assert [one.recorded for one in found[:1] + found[2:]] == [[], []]
+    assert [run.record.seed for run in found[1].runs] == [0, 1, 2, 3, 4]
+    assert [run.value("1", "lpips") for run in found[1].runs] == pytest.approx([0.1, 1.1, 2.1, 3.1, 4.1])
+    assert found[1].values("lpips") == pytest.approx({"1": 0.1, "2": 0.2})
+    assert found[1].interval("lpips").mean == pytest.approx(0.15)
+
+
+def test_as_many_cases_are_asked_for_as_named_or_launched():
+    assert setting_of("pie-toybox", "--method", "dds", "--limit", "7").asked == 7
+    assert setting_of("pie-toybox", "--method", "dds", "--case", "a", "b").asked == 2
+    assert setting_of("pie-toybox", "--method", "dds").asked == 0
+
+
+def test_a_launch_may_have_been_asked_for_more(tmp_path):
+    setting = setting_of("pie-toybox", "--method", "dds", "--limit", "3")
+    write_setting(tmp_path, setting, lambda *_: {"lpips": 1.0}, case_ids(1))
+    (run,) = load_runs([], tmp_path)
+    assert setting_of("pie-toybox", "--method", "dds", "--limit", "3", run=run).asked == 10
