@@ -5,6 +5,7 @@ STUDIES: dict[str, str] = {
     "drift": "reports.studies.drift:STUDY",
     "auxiliaries": "reports.studies.auxiliaries:STUDY",
     "seeds": "reports.studies.seeds:STUDY",
+    "hard-scenes": "reports.studies.hard_scenes:STUDY",
 }
 """Name -> "module:object" of its `reports.studies.study.Study`. A study is one file here, its sweeps in
 sweeps/studies/NAME*.yaml, and a line."""
