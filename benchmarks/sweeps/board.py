@@ -15,7 +15,7 @@ from benchmarks.sweeps.points import Point, grid_points, sample
 from benchmarks.sweeps.schema import Goal, Sweep
 from piva.commands.arguments import take
 from piva.errors import ConfigError
-from piva.records import CaseRecord, is_busy, read_cases
+from piva.records import RUN_FILE, CaseRecord, is_busy, read_cases, read_run
 from piva.stats import Interval, bootstrap_mean
 from reports.reading import Run
 from reports.tables import SEED
@@ -106,7 +106,7 @@ class Board:
             ours: this process has the point, which is no sign of its running.
         """
         words, planned, refused = self._command(index, point)
-        runs = tuple(Run(one.path, one.record, read_cases(one.path)) for one in planned)
+        runs = tuple(recorded(one) for one in planned)
         found = PointOnDisk(index, point, words, planned, runs)
         if refused:
             return replace(found, state="failed", why=refused)
@@ -163,6 +163,12 @@ class Board:
         if last is not None and last.ending == "failed":
             return "failed", last.why
         return "missing", ""
+
+
+def recorded(planned: PlannedRun) -> Run:
+    """A run as it lies on the disk, with the keys that it would have now."""
+    launches = read_run(planned.path).launches if (planned.path / RUN_FILE).exists() else []
+    return Run(planned.path, planned.record.model_copy(update={"launches": launches}), read_cases(planned.path))
 
 
 def last_attempt(ledger: Ledger, index: int) -> Attempt | None:

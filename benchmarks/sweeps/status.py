@@ -43,11 +43,12 @@ def status_table(sweep: Sweep, found: Sequence[PointOnDisk]) -> Table:
     table = Table("", *(name.removeprefix("method.") for name in names), "state", "cases", title=sweep.name)
     if metric:
         table.add_column(f"{head(metric)}\nmean so far")
-    table.add_column("")
+    if any(point.why for point in found):
+        table.add_column("")
     for point in found:
-        cells = [str(point.index), *(written(point.point[name]) for name in names)]
+        cells = [str(point.index), *(escape(written(point.point[name])) for name in names)]
         colour = COLOURS[point.state]
         cells += [f"[{colour}]{point.state}[/]" if colour else point.state, f"{len(point.ended_well)}/{point.cases}"]
         cells += [shown(metric, point.mean(metric))] if metric else []
-        table.add_row(*cells, escape(point.why))
+        table.add_row(*cells, *([escape(point.why)] if point.why else []))
     return table

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.sweeps.board import PointOnDisk, metric_of
@@ -14,9 +15,10 @@ from benchmarks.sweeps.schema import Goal, Sweep
 from benchmarks.sweeps.status import varying, written
 from piva.errors import ConfigError
 from piva.stats import PairedDifference, paired_difference
+from reports.documents import how_made
 from reports.markdown import table
 from reports.reading import Run
-from reports.tables import SEED, cell, check_names, head, present, shown, usual_columns
+from reports.tables import SEED, cell, check_names, head, marks, present, shown, usual_columns
 
 
 def columns(sweep: Sweep, found: Sequence[PointOnDisk], asked: Sequence[str]) -> list[str]:
@@ -43,7 +45,7 @@ def terminal_table(sweep: Sweep, found: Sequence[PointOnDisk], names: Sequence[s
             bounds = "" if interval.low is None else f"\n{shown(name, interval.low)} to {shown(name, interval.high)}"
             n = "" if interval.n == len(point.ended_well) else f" (n={interval.n})"
             cells.append(f"{shown(name, interval.mean)}{n}{bounds}")
-        own = [written(point.point[name]) for name in settings]
+        own = [escape(written(point.point[name])) for name in settings]
         result.add_row(str(point.index), *own, ended(point), *cells)
     return result
 
@@ -51,14 +53,13 @@ def terminal_table(sweep: Sweep, found: Sequence[PointOnDisk], names: Sequence[s
 def markdown(sweep: Sweep, found: Sequence[PointOnDisk], names: Sequence[str], command: str) -> str:
     """The same as a document, with what each row was made by."""
     settings = varying(sweep)
-    rows = [
-        [
-            *(written(point.point[name]) for name in settings),
-            ended(point),
-            *(cell(name, point.interval(name)) for name in names),
-        ]
-        for point in found
-    ]
+    rows, notes = [], []
+    for point in found:
+        doubts = dict.fromkeys(mark for run in point.runs for mark in marks(run, run.planned))
+        notes += [f"- [{point.index}] {'; '.join(doubts)}"] if doubts else []
+        own = [written(point.point[name]) for name in settings]
+        numbers = [cell(name, point.interval(name)) for name in names]
+        rows.append([*own, ended(point) + (f" [{point.index}]" if doubts else ""), *numbers])
     parts = [f"## {sweep.name}", "", *([sweep.description, ""] if sweep.description else [])]
     parts += table(
         [*(name.removeprefix("method.") for name in settings), "cases", *(head(name) for name in names)], rows
@@ -67,11 +68,14 @@ def markdown(sweep: Sweep, found: Sequence[PointOnDisk], names: Sequence[str], c
         "",
         "Cells: mean [95 % bootstrap interval over cases] n. `×` is a factor of display; CSV holds raw values.",
         f"Made by `{command}` from `{sweep.path}` ({sweep.text_digest}).",
+        *notes,
         "",
         "<details><summary>How each row was made</summary>",
         "",
     ]
-    parts += [f"- `{point.command}`: {', '.join(_facts(run) for run in point.runs)}" for point in found]
+    for point in found:
+        facts = ["; ".join(how_made(run.record)) for run in point.runs if run.record.launches] or ["not begun"]
+        parts += [f"- `{point.command}`: {fact}" for fact in facts]
     ids = {name: id_ for point in found for run in point.runs for name, id_ in run.record.metrics.items()}
     parts += ["", *(f"- {name}: `{ids[name]}`" for name in names if name in ids), "", "</details>", ""]
     return "\n".join(parts)
@@ -95,10 +99,6 @@ def ended(point: PointOnDisk) -> str:
     """How many cases are scored, and the state where it is not plainly done."""
     share = f"{len(point.ended_well)}/{point.cases}"
     return share if point.state == "done" else f"{share}, {point.state}"
-
-
-def _facts(run: Run) -> str:
-    return f"edit_key {run.record.edit_key}, score_key {run.record.score_key}"
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,22 @@ def test_a_row_has_the_mean_the_interval_and_n(file, tmp_path, capsys):
     assert lines[3][2].strip().startswith(f"{mean:.1f} [")
     assert read_run(run_folders(file)[0]).edit_key in text
     assert "--method.guidance=3 --out" in text
+    assert "commit" in text
     assert "3 points: 3 done" in capsys.readouterr().out
+
+
+def test_what_is_doubtful_is_marked(file, tmp_path):
+    folder = run_folders(file)[0]
+    record, kept = read_run(folder), (folder / "run.json").read_bytes()
+    made = record.launches[0].provenance.model_copy(update={"git_dirty": True})
+    launch = record.launches[0].model_copy(update={"provenance": made})
+    (folder / "run.json").write_text(record.model_copy(update={"launches": [launch]}).model_dump_json())
+    assert sweep("table", file, "--into", str(tmp_path / "t.md")) == 0
+    (folder / "run.json").write_bytes(kept)
+    number = {1: 0, 3: 1, 6: 2}[record.settings["guidance"]]
+    text = (tmp_path / "t.md").read_text()
+    assert f"4/4 [{number}]" in text
+    assert f"- [{number}] made from a tree with uncommitted changes" in text
 
 
 def test_a_document_with_markers_keeps_what_is_around_them(file, tmp_path):
