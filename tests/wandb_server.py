@@ -8,6 +8,7 @@ import gzip
 import json
 import re
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +42,8 @@ class WandbServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.runs: dict[str, ServedRun] = {}
         self.operations: list[str] = []
+        self.more: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {}
+        """Further operations, by name: variables -> data of the answer, None to refuse."""
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -50,9 +53,8 @@ class WandbServer(ThreadingHTTPServer):
         """The data of a GraphQL answer."""
         self.operations.append(operation)
         answers = {"UpsertBucket": self._upsert, "RunResumeStatus": self._resume, "CreateRunFiles": self._upload}
-        if operation not in answers:
-            return {"errors": [{"message": f"{operation} is not served"}]}
-        return {"data": answers[operation](asked)}
+        data = (answers | self.more)[operation](asked) if operation in answers | self.more else None
+        return {"errors": [{"message": f"{operation} is not served"}]} if data is None else {"data": data}
 
     def _upsert(self, asked: dict[str, Any]) -> dict[str, Any]:
         is_new = asked["name"] not in self.runs

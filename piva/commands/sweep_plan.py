@@ -126,7 +126,7 @@ def _sentences(sweep: "Sweep", lines: Sequence[Line], out: Path) -> list[str]:
     from benchmarks.cost import together
 
     known = [line.left for line in lines if line.left]
-    said = [f"runs  {sum(len(left.runs) for left in known)} below {out}"] if known else []
+    said = [f"runs  {len({run.path for left in known for run in left.runs})} below {out}"] if known else []
     if known:
         whole = together([left.cost for left in known]).whole
         done, cases = sum(left.done for left in known), sum(left.cases for left in known)
@@ -140,7 +140,7 @@ def _sentences(sweep: "Sweep", lines: Sequence[Line], out: Path) -> list[str]:
         if line.problem:
             problems.setdefault(str(line.problem), []).append(line)
     for sentence, of in problems.items():
-        which = "no point can be run" if len(of) == len(lines) else f"{len(of)} points cannot be run"
+        which = "no point can be run" if len(of) == len(lines) else f"{len(of)} of {len(lines)} points cannot be run"
         said.append(f"{which}: {sentence}")
         said.append(f"  the first of them: piva {' '.join(of[0].words)}")
     return said

@@ -53,6 +53,8 @@ def test_points_runs_rows_and_disk_and_nothing_is_done(world, tmp_path, capsys):
     assert found["0.4"][1:4] == ["0/10", f"{10 * 10 * 7:,}", f"{10 * 10 * 2}"]  # and one for psi, two that train
     assert re.fullmatch("piva-[0-9a-f]{16}", found["0"][0])
     assert "runs  2 below runs/lam" in out
+    assert main(["sweep", "plan", world("{values: [0, 0.0, 1]}"), "--max-runs", "1"]) == 0
+    assert "runs  1 below runs/lam" in capsys.readouterr().out
     assert "cases 0 of 20 are done; 20 edits are left" in out
     assert "rows  1,100 through the UNet, 200 of them with backward" in out
     assert "time  unknown: no such edits with plain are recorded here" in out
@@ -102,7 +104,7 @@ def test_points_that_cannot_be_run_are_named(world, capsys):
     assert main(["sweep", "plan", world("{values: [0.4, -1, -2]}")]) == 2
     out = capsys.readouterr().out
     assert cells(out)["-1"][0] == "cannot be run"
-    assert "1 points cannot be run: --method.lam -1: must be at least 0" in out
+    assert "1 of 3 points cannot be run: --method.lam -1: must be at least 0" in out
     assert "piva run pie-bench --root" in out
     assert "cases 0 of 10 are done" in out
 
@@ -133,11 +135,15 @@ def test_a_sweep_of_scenes(tmp_path, monkeypatch, tiny_pipeline_folder, capsys):
     assert "fitted to 1 edits recorded before" in out
 
 
-def test_help_and_names(capsys):
+@pytest.mark.parametrize("command", ["plan", "launch"])
+def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(["sweep", "plan", "--help"])
+        main(["sweep", command, "--help"])
     assert ended.value.code == 0
-    assert "piva sweep plan sweeps/lambda-toybox.yaml" in capsys.readouterr().out
+    assert f"piva sweep {command} sweeps/lambda-toybox.yaml" in capsys.readouterr().out
+
+
+def test_names_of_commands(capsys):
     assert main(["sweep", "--help"]) == 0
     assert "launch" in capsys.readouterr().out
     assert main(["sweep", "lunch", "x"]) == 2
