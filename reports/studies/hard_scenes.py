@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -160,7 +161,7 @@ def _cloud(ax: Axes, x: Mapping[str, float], y: Mapping[str, float], place: int,
     if not ids:
         return
     across, up = info(CHANGE).display_scale, info(KEPT).display_scale
-    look = {"color": COLORS[place], "marker": MARKERS[place]}
+    look: dict[str, Any] = {"color": COLORS[place], "marker": MARKERS[place]}
     ax.scatter([across * x[id_] for id_ in ids], [up * y[id_] for id_ in ids], s=9, alpha=0.4, linewidths=0, **look)
     (at_x, bar_x), (at_y, bar_y) = (
         bars(_mean({id_: values[id_] for id_ in ids}), scale) for values, scale in ((x, across), (y, up))
