@@ -114,7 +114,7 @@ class CaseRecord(Record):
     by_view: str | None = None
     """Path of the scores of the single views."""
     course: dict[str, list[float | None]] | None = None
-    """Scores while the case was edited, of a scene those of a few views: "step" -> steps done, name of a number -> its values then."""
+    """Scores while the case was edited, of a scene those of a few views: "step" -> steps done, number -> its values."""
     lpips_growth: float | None = None
     """LPIPS to the original at the last step minus that half-way, in `course`."""
     seconds_step: float | None = None
@@ -242,8 +242,13 @@ class RunFolder:
 
 def is_busy(path: Path) -> bool:
     """Whether a process has the run's folder open for writing."""
+    return is_locked(path / CASES_FILE)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of a file."""
     try:
-        with (path / CASES_FILE).open("rb") as file:
+        with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -28,7 +28,7 @@ from benchmarks.sweeps.points import Point
 from benchmarks.sweeps.schema import Sweep
 from piva.errors import ConfigError
 from piva.keys import digest
-from piva.records import disk
+from piva.records import disk, is_locked
 
 MATTERS = ("method", "parameters", "program", "command", "metric", "early_terminate")
 """Keys of a sweep file that say which points there are, and how they fare."""
@@ -110,14 +110,7 @@ class Ledger:
 
     def is_claimed(self, index: int) -> bool:
         """Whether a process has the point."""
-        try:
-            with self._file(index).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return is_locked(self._file(index))
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
