@@ -132,9 +132,7 @@ class Watch:
         """Whether to look after so many steps."""
         return bool(self.every and self.scorer.spec) and (step % self.every == 0 or step == self.steps)
 
-    def look(
-        self, scene: Scene, case: SceneEditCase, edited: RadianceField
-    ) -> tuple[dict[str, float | None], Tensor]:
+    def look(self, scene: Scene, case: SceneEditCase, edited: RadianceField) -> tuple[dict[str, float | None], Tensor]:
         """The scores now, and the views [V,3,H,W] they are of."""
         cameras, closed = scene.path
         chosen = sorted({k * len(cameras) // WATCHED_VIEWS for k in range(WATCHED_VIEWS)})
