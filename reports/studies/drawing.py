@@ -44,10 +44,10 @@ class Figures:
         """Writes STUDY-NAME.svg and .png; the line of Markdown that shows it."""
         file = f"{self.study}-{name}"
         self.folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(self.folder / f"{file}.png", dpi=110)
+        figure.set_layout_engine("none")  # it is laid out
         with matplotlib.rc_context({"svg.hashsalt": file}):
             figure.savefig(self.folder / f"{file}.svg", metadata={"Date": None})
-        figure.set_layout_engine("none")  # it is laid out
-        figure.savefig(self.folder / f"{file}.png", dpi=110)
         plt.close(figure)
         return f"![{about}]({file}.png)\n\n([{file}.svg]({file}.svg), for print)"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullLocator
 
 from piva.variance import ALPHA, POWER, Components, cases_needed, components, visible_difference
 from reports.markdown import table
@@ -107,7 +108,7 @@ def _components_table(spreads: Mapping[str, Mapping[str, Components]]) -> list[s
             of_mean = shown(name, one.seed_sd_of_mean(one.n_cases))
             counts = f"{one.n_cases} × {one.n_seeds}"
             body.append([head(name), label, shown(name, one.mean), *deviations, share, of_mean, counts])
-    titles = ["number", "setting", "mean", "SD of cases", "SD of seeds", "SD of the residual", "not the case's"]
+    titles = ["number", "setting", "mean", "SD of cases", "SD of seeds", "SD of the residual", "seed and residual"]
     return table([*titles, "seed to seed", "cases × seeds"], body)
 
 
@@ -180,7 +181,11 @@ def _needed_figure(pairs: Mapping[str, Mapping[str, Components]], figures: Figur
         ax.set_yscale("log")
         ax.set_xlabel(f"difference of {head(name)}", fontsize=8)
         ax.set_ylabel("cases", fontsize=8)
-    panels[0].legend(fontsize=6)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_locator(NullLocator())
+    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=7, ncols=3, loc="outside upper center")
     for ax in panels[len(pairs) :]:
         ax.set_visible(False)
     return figures.save(figure, "cases", "cases needed against the size of a paired difference")
