@@ -7,7 +7,7 @@ On tensors with numbers a step can be timed; without numbers, what it takes can 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -88,4 +88,4 @@ def course_without_numbers(
     shows_cameras = bool(method.auxiliaries) and method.aux.camera
     depth = torch.empty(n, 1, *prior.image_size) if shows_depth else None
     cameras = torch.empty(n, POSE) if shows_cameras else None
-    return Course(prior, method, plan, [("source", "target")] * n, depth, cameras, engine)
+    return Course(cast(Prior, prior), method, plan, [("source", "target")] * n, depth, cameras, engine)

@@ -35,7 +35,7 @@ def draw(report: Report, file: Path) -> None:
             _draw(ax, [line for line in report.ordered() if line.kind == kind], value)
         ax.set(xscale="log", yscale="log", xlabel="parameters of the UNet, millions", ylabel=title)
         ax.grid(alpha=0.25, linewidth=0.5)
-    keys = [Line2D([], [], color=STYLES[kind][0], marker=STYLES[kind][1], markersize=5, label=kind) for kind in kinds]
+    keys = [Line2D([], [], color=STYLES[kind][0], marker=STYLES[kind][1], markersize=6, label=kind) for kind in kinds]
     keys.append(Line2D([], [], color="#555555", marker="o", fillstyle="none", linestyle="none", label="counted"))
     axes[0].legend(handles=keys, fontsize=8)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def _draw(ax: Axes, lines: list[Line], value: Value) -> None:
     for line, y, measured in points:
         color, marker = STYLES[line.kind]
         x, face = line.unet_parameters / 1e6, color if measured else "none"
-        ax.plot(x, y, marker, color=color, markerfacecolor=face, markersize=5)
+        ax.plot(x, y, marker, color=color, markerfacecolor=face, markersize=6)
         if not line.is_scaled and line.kind == "none":
             ax.annotate(Path(line.size).name, (x, y), xytext=(5, -3), textcoords="offset points", fontsize=7)
     if scaled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass
 from importlib import import_module
+from typing import cast
 
 import torch
 
@@ -19,6 +20,7 @@ from piva.config import PriorConfig
 from piva.course import Course
 from piva.devices import begin_peak, peak_bytes
 from piva.noise import DrawPlan
+from piva.priors import Prior
 
 LONGEST = 60.0
 """Seconds of measured steps after which a turn ends; at least one is measured."""
@@ -71,4 +73,4 @@ def course_of(prior: RandomPrior, kind: Kind) -> Course:
     if kind == "controlnet-blank":
         depth = torch.zeros_like(depth)
     plan = DrawPlan(0, ("a",), method.t_min, method.t_max, prior.abar, z_src)
-    return Course(prior, method, plan, [("source", "target")], depth, pose)
+    return Course(cast(Prior, prior), method, plan, [("source", "target")], depth, pose)
