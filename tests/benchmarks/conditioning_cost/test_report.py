@@ -196,7 +196,7 @@ def test_a_process_that_was_ended_is_not_started_again(command, tmp_path, monkey
 
 def test_what_does_not_fit_is_counted(command, capsys):
     assert command("--memory-gb", "1") == []
-    assert "GFLOP/step" in capsys.readouterr().out
+    assert "cost of a step, by kind" in capsys.readouterr().out
 
 
 def test_points_of_other_calls_stay(report, tmp_path, tiny_pipeline_folder):
