@@ -207,10 +207,10 @@ STUDY = Study(
     title="Steps and drift: does identity hold to the last step?",
     question="Does identity hold over the whole run, up to 15,000 steps, or does drift come late? DDS beside Piva.",
     parts=(
-        Part("drift-2d", 2.2),
+        Part("drift-2d", 2.0),
         Part("drift-2d-5000", 1.0),
-        Part("drift-3d-5000", 7.6),
-        Part("drift-3d", 9.2),
+        Part("drift-3d-5000", 8.8),
+        Part("drift-3d", 10.5),
     ),
     page=page,
 )

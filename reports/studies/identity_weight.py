@@ -26,6 +26,8 @@ COLUMNS = (
 JUDGES = ("lpips_to_true", "psnr_to_true", "edit_success", "clip_text")
 """What a lambda is chosen by. LPIPS to the source is none of them: it always takes the largest lambda."""
 
+NO_FIGURE = "No figure: the records have no score of alignment, or none of distance."
+
 Curves = Mapping[float, Sequence[Setting]]
 """Guidance -> settings in the order of lambda."""
 
@@ -68,6 +70,8 @@ def _curves(settings: Sequence[Setting]) -> dict[float, list[Setting]]:
 
 def _frontier(curves: Curves, names: Sequence[str], figures: Figures) -> str:
     rows, columns = ([name for name in group if name in names] for group in (ALIGNMENT, DISTANCE))
+    if not rows or not columns:
+        return NO_FIGURE
     figure, axes = figures.grid(len(rows), len(columns))
     for y, line in zip(rows, axes, strict=True):
         for x, ax in zip(columns, line, strict=True):
@@ -78,6 +82,8 @@ def _frontier(curves: Curves, names: Sequence[str], figures: Figures) -> str:
 
 def _by_group(curves: Curves, names: Sequence[str], figures: Figures) -> str:
     pairs = [(x, y) for x, y in (("lpips", "clip_text"), ("lpips_to_true", "edit_success")) if {x, y} <= set(names)]
+    if not pairs:
+        return NO_FIGURE
     figure, axes = figures.grid(len(pairs), len(EDIT_GROUPS), size=(2.7, 2.7))
     for (x, y), line in zip(pairs, axes, strict=True):
         for (group, types), ax in zip(EDIT_GROUPS.items(), line, strict=True):

@@ -36,10 +36,10 @@ Table = np.ndarray
 def page(settings: Sequence[Setting], figures: Figures) -> list[str]:
     """Variance components of every setting; of every pair's difference; cases needed."""
     there = [setting for setting in settings if len(setting.recorded) > 1]
-    if not there:
-        return ["Fewer than two seeds are recorded: nothing to say yet.", ""]
-    named = dict(zip(labels([setting.recorded[0] for setting in there]), there, strict=True))
     names = known(tuple(SIZES), there)
+    if not names:
+        return ["Fewer than two seeds are recorded, or nothing is scored: nothing to say yet.", ""]
+    named = dict(zip(labels([setting.recorded[0] for setting in there]), there, strict=True))
     spreads = {name: _spreads(named, name) for name in names}
     lines = ["## What spreads", "", _shares(spreads, figures), "", *_components_table(spreads), ""]
     lines += note(

@@ -10,7 +10,7 @@ from piva.data.pie_bench import EDIT_GROUPS, EDIT_TYPES
 from piva.stats import bootstrap_mean
 from reports.reading import load_runs
 from reports.studies.drawing import Figures
-from reports.studies.identity_weight import STUDY, group_values, page
+from reports.studies.identity_weight import NO_FIGURE, STUDY, group_values, page
 from reports.studies.study import FILES, read_sweep
 from reports.tables import cell
 
@@ -96,3 +96,12 @@ def test_lambdas_are_written_at_the_points(lines):
     text = lines[1]["lambda-frontier.svg"].decode()
     for lam in ("0", "0.1", "0.2", "0.4", "0.7", "1", "2", "4"):
         assert text.count(f">{lam}</text>") >= 6  # a panel each
+
+
+def test_a_page_without_alignment_has_its_means(tmp_path):
+    """As with a real prior where no CLIP weights are: LPIPS is all there is."""
+    write_sweep_records(tmp_path, read_sweep(FILES / "lambda.yaml"), lambda *_: {"lpips": 0.5}, case_ids(1))
+    lines = page(found(STUDY, tmp_path), Figures(tmp_path / "figures", "lambda"))
+    assert lines.count(NO_FIGURE) == 2
+    assert table_rows(lines, "7.5")[0][2] == "500.0 [500.0, 500.0] n=10"
+    assert not (tmp_path / "figures").exists()

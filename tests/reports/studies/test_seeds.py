@@ -87,6 +87,9 @@ def test_a_case_that_a_seed_lacks_is_left_out_everywhere(tmp_path):
     assert (a.shape, b.shape) == ((10, 2), (10, 2))
 
 
-def test_nothing_is_said_of_one_seed():
-    lines = page(settings_of(read_sweep(FILES / "seeds.yaml"), []), Figures(FILES, "seeds"))
-    assert lines == ["Fewer than two seeds are recorded: nothing to say yet.", ""]
+def test_nothing_is_said_of_one_seed_nor_without_scores(tmp_path):
+    said = ["Fewer than two seeds are recorded, or nothing is scored: nothing to say yet.", ""]
+    sweep = read_sweep(FILES / "seeds.yaml")
+    assert page(settings_of(sweep, []), Figures(FILES, "seeds")) == said
+    write_sweep_records(tmp_path, sweep, lambda *_: {"lpips": None}, IDS[:2])
+    assert page(found(STUDY, tmp_path), Figures(FILES, "seeds")) == said
