@@ -16,7 +16,8 @@ from benchmarks.sweeps.points import Point, grid_points
 from benchmarks.sweeps.schema import Sweep
 from piva.commands.run_settings import run_settings
 from piva.config import PriorConfig, Settings, identity_values
-from piva.records import RunRecord
+from piva.data.pie_bench import EDIT_TYPES
+from piva.records import CaseRecord, RunRecord
 from piva.stats import Interval, bootstrap_mean
 from reports.reading import Run
 from reports.tables import SEED
@@ -48,9 +49,19 @@ class Setting:
 
     @property
     def asked(self) -> int:
-        """Cases of one run: as many as the flags say, or as its launches were asked for."""
+        """Cases of one run: as many as the flags say, or as its launches were asked for where none are chosen."""
         named = len(self.config.case) or self.config.limit or 0
-        return max([named, *(len(run.planned) for run in self.recorded)])
+        chosen = self.config.case or self.config.type
+        return max([named, *(len(self.cases(run)) if chosen else len(run.planned) for run in self.recorded)])
+
+    def cases(self, run: Run) -> dict[str, CaseRecord]:
+        """A run's records of the cases that the flags choose; other settings' cases may stand in the same run."""
+        ids, types = self.config.case, self.config.type
+        return {
+            id_: case
+            for id_, case in run.cases.items()
+            if (not ids or id_ in ids) and (not types or {case.type_id, EDIT_TYPES.get(case.type_id)} & set(types))
+        }
 
     def values(self, name: str) -> dict[str, float]:
         """Case id -> a score or a cost with the first seed, of the cases that have it; in the order of their ids."""

@@ -49,8 +49,9 @@ def recorded(study: Study, settings: Sequence[Setting]) -> list[str]:
     for part in study.parts:
         own = [setting for setting in settings if setting.part == part.file]
         asked = sum(setting.asked * len(setting.runs) for setting in own)
-        ok = sum(len(run.ok) for setting in own for run in setting.recorded)
-        failed = sum(case.status == "error" for s in own for run in s.recorded for case in run.cases.values())
+        cases = [(run, case) for setting in own for run in setting.recorded for case in setting.cases(run).values()]
+        ok = sum(case.case_id in run.ok for run, case in cases)
+        failed = sum(case.status == "error" for _, case in cases)
         runs = f"{sum(len(setting.recorded) for setting in own)}/{sum(len(setting.runs) for setting in own)}"
         body.append([f"`{part.file}.yaml`", runs, f"{ok}/{asked}", str(failed), str(asked - ok - failed)])
     return [

@@ -83,3 +83,15 @@ def test_a_launch_may_have_been_asked_for_more(tmp_path):
     write_setting(tmp_path, setting, lambda *_: {"lpips": 1.0}, case_ids(1))
     (run,) = load_runs([], tmp_path)
     assert setting_of("pie-toybox", "--method", "dds", "--limit", "3", run=run).asked == 10
+
+
+def test_cases_of_other_settings_in_the_same_run_do_not_count(tmp_path):
+    words = ("pie-toybox", "--method", "dds", "--limit", "4")
+    write_setting(tmp_path, setting_of(*words), lambda *_: {"lpips": 1.0}, case_ids(2))
+    (run,) = load_runs([], tmp_path)
+    by_type = setting_of(*words, "--type", "1", "change-colour", run=run)
+    assert sorted(by_type.cases(run)) == case_ids(2, ["1", "6"])
+    assert by_type.asked == 4
+    by_id = setting_of(*words, "--case", "000000000000", "100000000000", "elsewhere", run=run)
+    assert sorted(by_id.cases(run)) == ["000000000000", "100000000000"]
+    assert by_id.asked == 3
