@@ -37,7 +37,7 @@ def write_setting(root: Path, setting: Setting, scores, ids=None, **facts):
         for case_id in ids:
             found = scores(config, seed, case_id)
             more = found if "metrics" in found else {"metrics": found}
-            cases.append(case_record(case_id, type_id=case_id[0], **more))
+            cases.append(case_record(case_id, **{"type_id": case_id[0]} | more))
         number = len(list(root.glob("*/*")))
         record = run_record(
             f"{number:016x}", config.method.name, **{
