@@ -155,6 +155,8 @@ def needs_of(method: Any) -> Needs:
     """What the method asks for: counted in an edit of two steps, and taken to go on as its second one does."""
     if method.name in IDENTITY_ROWS:
         return Needs()
+    if method.auxiliaries:  # counted with a picture, which has no camera; to be told one takes no further rows
+        method = method.model_copy(update={"aux": method.aux.model_copy(update={"camera": False})})
     prior, cache = _Counter(method.t_max + 1), RowCache()
     case = EditInput("", torch.zeros(3, 1, 1), "source", "target", torch.zeros(1, 1, 1))
     first, again = (edit_batch(prior, method, [case], steps=steps, seed=0, cache=cache)[0] for steps in (2, 1))

@@ -55,6 +55,10 @@ def test_rows_foretold_are_rows_recorded(tiny_prior, method):
         assert needs.psi == Rows(backward=output.psi_rows)
 
 
+def test_to_be_told_the_camera_takes_no_further_rows():
+    assert needs_of(Piva(aux={"camera": True})) == needs_of(Piva())
+
+
 @pytest.mark.parametrize("method", [SDS(), DDS(), DDS(guidance=1), Piva(), Piva(psi_at="source")])
 def test_source_rows_foretold_are_those_a_cache_serves(tiny_prior, method):
     cache = RowCache()
