@@ -203,7 +203,5 @@ def test_points_of_other_calls_stay(report, tmp_path, tiny_pipeline_folder):
     file = tmp_path / "cost.json"
     made = measure.origin("cost", "cpu")
     save(replace(report, provenance=[made]), file)
-    options = Options(
-        sizes=(str(tiny_pipeline_folder),), kinds=("none",), seconds=0, device="cpu", threads=1, json=file
-    )
+    options = Options(sizes=(str(tiny_pipeline_folder),), kinds=("none",), seconds=0, device="cpu", json=file)
     assert [x.size for x in measure.measure(options).lines] == ["0.1", "0.1", "1", "1", str(tiny_pipeline_folder)]
