@@ -93,8 +93,8 @@ def labels(runs: Sequence[Run]) -> list[str]:
     for run, own in zip(runs, facts, strict=True):
         siblings = [f for other, f in zip(runs, facts, strict=True) if other.record.method == run.record.method]
         apart = [name for name in own if len({str(sibling.get(name)) for sibling in siblings}) > 1]
-        said = [f"{name.rpartition('.')[2]}={own[name]}" for name in apart if own[name] not in (None, False)]
-        names.append(" ".join([run.record.method, *said]))
+        said = [name for name in apart if own[name] is not None and own[name] is not False]
+        names.append(" ".join([run.record.method, *(f"{name.rpartition('.')[2]}={own[name]}" for name in said)]))
     twice = {name for name in names if names.count(name) > 1}
     return [
         f"{name} {run.record.edit_key[:6]}" if name in twice else name for name, run in zip(names, runs, strict=True)
