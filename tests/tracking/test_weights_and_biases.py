@@ -1,6 +1,7 @@
 """What W&B shows of a run. Offline files are read by `wandb sync`, and online runs sent, to a server of the tests."""
 
 import json
+import time
 
 import pytest
 import torch
@@ -85,6 +86,7 @@ def test_an_offline_run_is_all_there(tmp_path, server, sync, offline):
 
 def test_segments_of_a_run_that_was_continued_offline_become_one_run(tmp_path, server, sync, offline):
     play(tmp_path, scored("a", 0.25))
+    time.sleep(1.1)  # W&B names an offline run's folder by the second
     play(tmp_path, scored("b", 0.75))
     offline()
     assert len(list((tmp_path / "wandb").glob(f"offline-run-*-{KEY}"))) == 2

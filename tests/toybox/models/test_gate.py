@@ -16,7 +16,7 @@ def rendering() -> Rendering:
     mask = torch.zeros(2, 64, 64, dtype=torch.bool)
     mask[:, 24:40, 24:40] = True
     image[:, :, 24:40, 24:40] = torch.tensor([0.9, 0.1, 0.3]).view(3, 1, 1) * torch.linspace(0.5, 1, 16)
-    return Rendering(image, torch.ones(2, 1, 64, 64), {"subject": mask, "hat": torch.zeros_like(mask)})
+    return Rendering(image, torch.ones(2, 1, 64, 64), torch.where(mask, 0, -1))
 
 
 def test_spearman_of_known_orders() -> None:
