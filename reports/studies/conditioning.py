@@ -41,8 +41,10 @@ COSTS_NOTE = (
     "Parameters are those that train, of psi and phi together; MB have AdamW's states with them. peak_bytes on a CPU "
     "is of the whole process, with what it still held from before: with a model as small as Toybox's that, and the "
     "field, are most of it. What each kind costs in time per step, memory and parameters, measured alone and across "
-    "sizes of the model up to Stable Diffusion 1.5's own: [conditioning-cost.md](conditioning-cost.md)."
+    "sizes of the model up to Stable Diffusion 1.5's own: "
 )
+COSTS_PAGE = "conditioning-cost.md"
+"""Beside this page, once `make conditioning-cost` has written it."""
 
 
 def page(settings: Sequence[Setting], figures: Figures) -> list[str]:
@@ -71,7 +73,9 @@ def page(settings: Sequence[Setting], figures: Figures) -> list[str]:
         lines += ["## By group of edits", "", *_differences(there, pairs, names, groups), ""]
         lines += note("A group has four edits: an interval of so few is too short, and bold is a hint at most.")
     lines += details("Means by group", _group_means(there, groups, names))
-    return [*lines, "", "## What it costs", "", *_costs(there), *note(COSTS_NOTE)]
+    there_too = (figures.folder / COSTS_PAGE).is_file()
+    where = f"[{COSTS_PAGE}]({COSTS_PAGE})." if there_too else "`make conditioning-cost`."
+    return [*lines, "", "## What it costs", "", *_costs(there), *note(COSTS_NOTE + where)]
 
 
 def by_label(settings: Sequence[Setting]) -> dict[str, list[Setting]]:

@@ -108,7 +108,9 @@ def test_costs_and_figures(settings, tmp_path):
     assert row[1:] == ["104", "1.5", "2.00 [2.00, 2.00] n=12"]
     (row,) = [row for row in table_rows(lines, "dds") if len(row) == 4]
     assert row[1:] == ["0", "0.0", "– n=0"]
-    assert any("(conditioning-cost.md)" in line for line in lines)
+    assert any("`make conditioning-cost`" in line for line in lines)
+    (tmp_path / "conditioning-cost.md").touch()
+    assert any("(conditioning-cost.md)" in line for line in page(settings, Figures(tmp_path, "conditioning")))
     assert any("(2 of these 12 edits)" in line for line in lines)
     for name in ("pairs", "plane"):
         assert (tmp_path / f"conditioning-{name}.svg").is_file()
