@@ -161,14 +161,14 @@ def _keep(
     from piva.rendering.paths import evaluation_path
     from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, same_views, write_views
 
+    with disk(out):
+        output.scene.save(out / FIELD_FILE)
     cameras, closed = evaluation_path(capture, config.eval_views, prior.image_size)
     views = same_views(case.source, output.scene, cameras, closed, case.background)
     scored = SceneInput(
         source=views.original, edited=views.edited, src_prompt=case.src, tgt_prompt=case.tgt, closed=closed
     )
     scores = scorer.score(scored)
-    with disk(out):
-        output.scene.save(out / FIELD_FILE)
     write_views(out, views)
     _write_record(config, prior, output, scores, out, key)
     print_scores(scores.values, PRINTED)
