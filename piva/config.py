@@ -15,6 +15,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Color = tuple[Share, Share, Share]
 """Red, green and blue in [0, 1]."""
 Tracker = Literal["wandb", "tensorboard", "csv", "none"]
+Executor = Literal["in-process", "processes", "ray", "slurm"]
+Overwrite = Literal["only-missing", "retry-errors", "always", "never"]
 
 _ROLE, _ADDED_LATER = "piva_role", "piva_added_later"
 
@@ -137,7 +139,71 @@ class MetricFlags(Settings):
     """Fetch weights of metrics that are not on this machine; without it their scores are null, with that reason."""
 
 
-class RunConfig(MetricFlags):
+class RaySettings(Settings):
+    """The Ray cluster of --executor ray."""
+
+    address: str | None = runtime(None)
+    """Of a running cluster: auto, or HOST:PORT. None: one on this machine, for as long as the run takes."""
+
+    cpus: float = runtime(1.0, gt=0)
+    """CPU cores a worker takes; torch gets as many threads."""
+
+    gpus: float = runtime(0.0, ge=0)
+    """GPUs a worker takes; .5 puts two on each."""
+
+
+class SlurmSettings(Settings):
+    """The array job of --executor slurm: a job for each of --workers shards."""
+
+    cluster: Literal["slurm", "local"] = runtime("slurm")
+    """local: processes of this machine instead, to try it out."""
+
+    partition: str | None = runtime(None)
+    """Name of the partition."""
+
+    hours: float = runtime(4.0, gt=0)
+    """Time limit of a job."""
+
+    cpus: int = runtime(4, ge=1)
+    """CPU cores of a job."""
+
+    gpus: int = runtime(1, ge=0)
+    """GPUs of a job."""
+
+    mem_gb: float = runtime(16.0, gt=0)
+    """Memory of a job, GB."""
+
+    options: tuple[str, ...] = runtime(())
+    """Further options of sbatch, as NAME=VALUE: account=vision constraint=h100."""
+
+
+class ExecutionFlags(Settings):
+    """Who does the work of a run, and what of it; the same records come of any of these."""
+
+    executor: Executor = runtime("in-process")
+    """in-process; processes (one for each GPU, or several on a CPU); ray; slurm."""
+
+    workers: int | None = runtime(None, ge=1)
+    """Processes, Ray workers or Slurm jobs at once. None: one for each GPU; without one, as many as the cores are good
+    for."""
+
+    ray: RaySettings = runtime(default_factory=RaySettings)
+
+    slurm: SlurmSettings = runtime(default_factory=SlurmSettings)
+
+    shard: str | None = runtime(None, pattern=r"^[1-9]\d*/[1-9]\d*$")
+    """I/N: only the I-th of N shares of the work, in a folder of its own below the run; `piva merge RUN` brings them
+    together."""
+
+    overwrite: Overwrite = runtime("only-missing")
+    """only-missing: what has no record yet; retry-errors: failed cases too; always: every case; never: nothing, where
+    any case has a record."""
+
+    max_errors: int | None = runtime(None, ge=1)
+    """End the run when so many cases have failed."""
+
+
+class RunConfig(ExecutionFlags, MetricFlags):
     """What `piva run` does: one run for each seed, with one method, on one benchmark."""
 
     root: Path | None = runtime(None)

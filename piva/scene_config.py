@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import tyro
 
-from piva.config import MetricFlags, PriorConfig, Tracker, identity, runtime
+from piva.config import ExecutionFlags, MetricFlags, PriorConfig, Tracker, identity, runtime
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_settings import SceneEditSettings
 
 
-class SceneRunConfig(MetricFlags):
+class SceneRunConfig(ExecutionFlags, MetricFlags):
     """What `piva run` does on scenes: one run for each seed, with one method, on one benchmark."""
 
     root: Path | None = runtime(None)
