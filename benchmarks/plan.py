@@ -67,6 +67,17 @@ class Plan(Generic[C]):
         """Number of cases that have to be edited and recorded."""
         return sum(len(batch.wanted) for batch in self.batches)
 
+    def part(self, batches: Sequence[Batch[C]], rescore: Sequence[C] = ()) -> Plan[C]:
+        """Only these batches and cases to score: a plan of its own, and no more than a worker needs to be sent."""
+        cases = {case.id: case for case in (*(case for batch in batches for case in batch.cases), *rescore)}
+        return Plan(
+            cases=tuple(cases.values()),
+            contents={id_: self.contents[id_] for id_ in cases},
+            batches=tuple(batches),
+            rescore=tuple(rescore),
+            edited={case.id: self.edited[case.id] for case in rescore},
+        )
+
 
 def spread(cases: Sequence[C], limit: int | None) -> list[C]:
     """At most `limit` cases, taken from the edit types in turn, so that any beginning covers all types."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from piva.records import CaseRecord
+from piva.tracking import Look, unseen
 
 
 class Observer(Protocol):
@@ -38,6 +41,23 @@ class Unwatched:
     def goes_on(self) -> bool:
         """Always."""
         return True
+
+
+def unheard(scene: str, step: int, steps: int) -> None:
+    """Nobody listens to a reconstruction."""
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """All who are told of the work on a run."""
+
+    observers: tuple[Observer, ...] = ()
+    goes_on: Callable[[], bool] = Unwatched().goes_on
+    """Asked before every batch of edits; `Watch.goes_on` where one watches."""
+    on_look: Callable[[Look], None] = unseen
+    """Shown edits on their way; it must not raise."""
+    on_reconstruction: Callable[[str, int, int], None] = unheard
+    """Told of every step of a scene's reconstruction: its name, the step, the number of steps."""
 
 
 class Stopped(Exception):
