@@ -8,6 +8,7 @@ import math
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -22,7 +23,7 @@ from piva.data.pie_bench import Case, load_image, load_mask, load_true_edit
 from piva.editing import EditInput, EditOutput
 from piva.errors import ConfigError, PreflightError
 from piva.metrics.batch import ScoreInput
-from piva.records import CaseRecord, RunFolder, RunRecord, Stage
+from piva.records import CaseRecord, RunRecord, Stage
 from piva.tracking import Look, unseen
 
 OnStep = Callable[[dict[str, Any]], None]
@@ -34,11 +35,25 @@ class Skipped(Exception):
     """Raised by an edit function that has nothing for a case: recorded as skipped, not as an error."""
 
 
+class Writer(Protocol):
+    """Where a run's images and records go: its `RunFolder`, or a worker's outbox."""
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+
+    def append(self, record: CaseRecord) -> None:
+        """Keeps how a case ended."""
+
+    def write_image(self, case_id: str, image: Any) -> tuple[str, str]:
+        """(path below the folder, SHA-256 of the file) of a PIL image that is on the disk now."""
+
+
 class Recording(Protocol):
     """A run that is open: where its records go, and who watches."""
 
     @property
-    def folder(self) -> RunFolder: ...
+    def folder(self) -> Writer: ...
     @property
     def record(self) -> RunRecord: ...
     @property
@@ -49,7 +64,7 @@ class Recording(Protocol):
 class Job:
     """All that a run needs besides its plan."""
 
-    folder: RunFolder
+    folder: Writer
     record: RunRecord
     image_size: Callable[[Case], tuple[int, int]]
     """(H, W) that a case is edited and scored at."""

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from benchmarks.course import Course, growth
 from benchmarks.plan import Plan
-from benchmarks.runner import begun, close, note_costs, note_failure, summary
+from benchmarks.runner import Writer, begun, close, note_costs, note_failure, summary
 from benchmarks.scene_scores import WATCHED_VIEWS, Scored, Watch, score
 from benchmarks.scene_work import Scene, Workshop
 from benchmarks.scenes import SceneEditCase
@@ -36,7 +36,7 @@ from piva.data.problems import DataError
 from piva.errors import ConfigError, PreflightError
 from piva.keys import file_hash
 from piva.metrics.scene_scorer import SceneScorer
-from piva.records import SCENES, CaseRecord, RunFolder, RunRecord, disk, write_atomically
+from piva.records import SCENES, CaseRecord, RunRecord, disk, write_atomically
 from piva.rendering.picture_grid import view_sheet
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase, SceneEditOutput
@@ -66,7 +66,7 @@ class EditScene(Protocol):
 class SceneJob:
     """All that a run needs besides its plan."""
 
-    folder: RunFolder
+    folder: Writer
     record: RunRecord
     workshop: Workshop
     edit: EditScene
