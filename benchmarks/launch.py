@@ -18,7 +18,7 @@ from piva.config import MetricFlags, PriorConfig, RunConfig
 from piva.data.pie_bench import Case
 from piva.editing import EditInput, EditOutput, edit_batch
 from piva.errors import ConfigError, PreflightError
-from piva.keys import edit_key, score_key
+from piva.keys import edit_facts, key_of, score_key
 from piva.provenance import collect
 from piva.records import Launch, RunRecord, now, read_cases, read_run
 from piva.schedule import check_range
@@ -174,7 +174,7 @@ def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunReco
     """The record of a run that was never launched, with both keys."""
     split, method = benchmark.split(root), made.method
     data = {"name": benchmark.name, "version": benchmark.version(), "split": split}
-    key = edit_key(
+    facts = edit_facts(
         benchmark=data | {name: value for name, value in (("files", made.files), ("depth", made.depth)) if value},
         method=made.name,
         method_version=method.VERSION,
@@ -183,6 +183,7 @@ def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunReco
         steps=made.steps,
         seed=made.seed,
     )
+    key = key_of(facts)
     return RunRecord(
         edit_key=key,
         score_key=score_key(key, scorer.spec),
@@ -198,6 +199,7 @@ def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunReco
         seed=made.seed,
         image_size=made.image_size,
         metrics=dict(scorer.spec),
+        key_facts=facts,
     )
 
 

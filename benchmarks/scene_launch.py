@@ -14,7 +14,7 @@ from benchmarks.scene_work import Workshop
 from benchmarks.scenes import SceneBenchmark, SceneEditCase
 from piva import reconstruction, scene_editing
 from piva.config import identity_values
-from piva.keys import edit_key, score_key
+from piva.keys import edit_facts, key_of, score_key
 from piva.modules.scene_settings import SceneEditSettings
 from piva.records import RunRecord, read_cases
 from piva.representations.radiance_field import RadianceField
@@ -49,7 +49,7 @@ def describe(
         "reconstruction": identity_values(config.reconstruction.here()),
         "reconstruction_version": reconstruction.VERSION, "downscale": config.downscale,
     }  # fmt: skip
-    key = edit_key(
+    facts = edit_facts(
         benchmark=data | made,
         method=method.name,
         method_version=method.VERSION,
@@ -58,6 +58,7 @@ def describe(
         steps=config.steps,
         seed=seed,
     )
+    key = key_of(facts)
     metrics = evaluation_ids(scorer.spec, config.eval_views)
     return RunRecord(
         edit_key=key,
@@ -75,6 +76,7 @@ def describe(
         image_size=prior.image_size,
         scenes=_settings(benchmark, config),
         metrics=metrics,
+        key_facts=facts,
     )
 
 

@@ -25,7 +25,11 @@ def canonical(value: Any) -> bytes:
 
 def digest(value: Any) -> str:
     """Sixteen hexadecimal digits of the SHA-256 of the canonical JSON, with KEY_VERSION folded in."""
-    return hashlib.sha256(canonical([KEY_VERSION, value])).hexdigest()[:_DIGITS]
+    return _digest(KEY_VERSION, value)
+
+
+def _digest(version: int, value: Any) -> str:
+    return hashlib.sha256(canonical([version, value])).hexdigest()[:_DIGITS]
 
 
 def edit_key(
@@ -38,22 +42,45 @@ def edit_key(
     steps: int,
     seed: int,
 ) -> str:
-    """Key of one run: one benchmark, one method configuration, one seed.
+    """Key of one run: one benchmark, one method configuration, one seed. Arguments as of `edit_facts`."""
+    return key_of(
+        edit_facts(
+            benchmark=benchmark, method=method, method_version=method_version, settings=settings, prior=prior,
+            steps=steps, seed=seed,
+        )
+    )  # fmt: skip
+
+
+def key_of(facts: Mapping[str, Any]) -> str:
+    """The edit_key that `edit_facts` come to, of whatever version they are."""
+    return _digest(facts["key_version"], {name: value for name, value in facts.items() if name != "key_version"})
+
+
+def edit_facts(
+    *,
+    benchmark: Mapping[str, Any],
+    method: str,
+    method_version: int,
+    settings: Settings,
+    prior: str,
+    steps: int,
+    seed: int,
+) -> dict[str, Any]:
+    """What a run's edit_key is made of, as JSON values; a record keeps it, so that the key can be made again.
 
     Args:
         benchmark: name, version and split.
         prior: fingerprint of the prior: its weights and the number type they run in.
         steps: updates of the representation.
     """
-    return digest(
-        {
-            "benchmark": dict(benchmark),
-            "method": {"name": method, "version": method_version, "settings": identity_values(settings)},
-            "prior": prior,
-            "steps": steps,
-            "seed": seed,
-        }
-    )
+    return {
+        "key_version": KEY_VERSION,
+        "benchmark": dict(benchmark),
+        "method": {"name": method, "version": method_version, "settings": identity_values(settings)},
+        "prior": prior,
+        "steps": steps,
+        "seed": seed,
+    }
 
 
 def score_key(edit: str, metrics: Mapping[str, str]) -> str:
@@ -72,3 +99,11 @@ def content_hash(image_path: Path, *facts: Any) -> str:
     A case whose content differs from what was recorded is done again.
     """
     return digest({"image": file_hash(image_path), "facts": list(facts)})
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values under dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return found

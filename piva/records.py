@@ -74,6 +74,8 @@ class RunRecord(Record):
     and the method's defaults that are the benchmark's."""
     metrics: dict[str, str]
     """Name of every number -> id of its metric: backbone, weights, input size and version."""
+    key_facts: dict[str, Any] | None = None
+    """What the edit_key is made of (`piva.keys.edit_facts`); None in records that are older than this field."""
     launches: list[Launch] = Field(default_factory=list)
 
 

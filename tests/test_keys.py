@@ -1,5 +1,6 @@
 """Keys change when, and only when, something changes that can change a result."""
 
+import json
 from typing import get_args
 
 import pytest
@@ -121,3 +122,19 @@ def test_content_hash_knows_bytes_and_prompts(tmp_path):
     assert keys.content_hash(file, "src", "other") != first
     file.write_bytes(b"two")
     assert keys.content_hash(file, "src", "tgt") != first
+
+
+def test_a_key_can_be_made_again_from_its_facts_as_json():
+    facts = json.loads(json.dumps(keys.edit_facts(**BASE)))
+    assert keys.key_of(facts) == key()
+    assert keys.key_of(facts | {"seed": 1}) == key(seed=1) != key()
+
+
+def test_facts_of_an_older_version_keep_their_key(monkeypatch):
+    facts, known = keys.edit_facts(**BASE), key()
+    monkeypatch.setattr(keys, "KEY_VERSION", keys.KEY_VERSION + 1)
+    assert keys.key_of(facts) == known != key()
+
+
+def test_nested_values_get_dotted_names():
+    assert keys.flat({"a": {"b": {"c": 1}, "d": [2]}, "e": {}}) == {"a.b.c": 1, "a.d": [2]}
