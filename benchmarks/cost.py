@@ -180,7 +180,7 @@ def untrained_psi(plan: Plan, method: Any, prior: Any, store: Path, depths: Dept
     if method.name in IDENTITY_ROWS or not method.auxiliaries or method.aux.psi != "stored":
         return set()
     span, keys = (method.t_min, method.t_max), set()
-    for case in (case for batch in plan.batches for case in batch.cases):
+    for case in (case for batch in plan.batches for case in batch.cases if case.fault is None):
         image = to_eight_bits(load_image(case, prior.image_size))
         source = source_digest(image, depths(case.id) if depths else None, method.aux)
         keys.add(psi_key(prior, source, case.src, method.aux, span))

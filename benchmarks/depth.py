@@ -36,7 +36,7 @@ def depths_of(benchmark: Any, root: Path, cases: Sequence[Case], method: Any, si
     """
     if not reads_depth(method):
         return None
-    found = {case.id: benchmark.depth(root, case) for case in cases}
+    found = {case.id: benchmark.depth(root, case) for case in cases if case.fault is None}
     without = [id_ for id_, read in found.items() if read is None]
     if without:
         what = f"{len(without)} of {len(found)} cases have no depth, {without[0]} among them"
@@ -56,7 +56,11 @@ def depths_of(benchmark: Any, root: Path, cases: Sequence[Case], method: Any, si
 def file_depth(root: Path, case: Case) -> Callable[[], Tensor] | None:
     """What reads the file with a case's depth, if there is one."""
     path = root / "depth" / case.image_path.relative_to(root.resolve() / "annotation_images")
-    found = [other for suffix in SUFFIXES if (other := path.with_suffix(suffix)).is_file()]
+    found = [
+        other
+        for suffix in SUFFIXES
+        if (other := path.with_suffix(suffix)).is_file() and other.resolve().is_relative_to(root.resolve())
+    ]
 
     def read() -> Tensor:
         from piva.data.depth_files import read_depth

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from piva.data.pie_bench import Case
-from piva.keys import content_hash, file_hash
+from piva.keys import content_hash, digest, file_hash
 from piva.records import CaseRecord
 
 
@@ -34,6 +34,8 @@ class Contents:
 
     edit: str
     score: str
+    readable: bool = True
+    """False: what it depends on is gone or broken, and these are hashes of what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,22 @@ def spread(cases: Sequence[C], limit: int | None) -> list[C]:
 
 def contents(case: Case) -> Contents:
     """Hashes of a case, for its record."""
-    true_edit = None if case.true_edit_path is None else file_hash(case.true_edit_path)
-    return Contents(
-        edit=content_hash(case.image_path, case.src, case.tgt),
-        score=content_hash(case.image_path, list(case.mask_rle), true_edit, case.labels),
-    )
+    if case.fault is not None:
+        return unreadable(case.fault)
+    try:
+        true_edit = None if case.true_edit_path is None else file_hash(case.true_edit_path)
+        return Contents(
+            edit=content_hash(case.image_path, case.src, case.tgt),
+            score=content_hash(case.image_path, list(case.mask_rle), true_edit, case.labels),
+        )
+    except OSError as problem:  # gone since it was listed
+        return unreadable(str(problem))
+
+
+def unreadable(why: str) -> Contents:
+    """Of a case that cannot be read: it is another one once what is wrong with it changes."""
+    wrong = digest({"unreadable": why})
+    return Contents(edit=wrong, score=wrong, readable=False)
 
 
 def compose(
@@ -134,6 +147,8 @@ def compose(
 
 def _state(record: CaseRecord | None, hashes: Contents, score_key: str, folder: Path) -> str:
     """new, failed, rescore or done."""
+    if record is not None and record.status == "ok" and not hashes.readable:
+        return "done"  # what was made of it while it could be read is not lost
     if record is None or record.content != hashes.edit:
         return "new"
     if not _has_edit(record, folder):

@@ -139,7 +139,7 @@ def _load(job: Job, plan: Plan, cases: Iterable[Case], wanted: frozenset[str] | 
     """The cases whose source can be read; the others' errors are recorded."""
     works = []
     for case in cases:
-        record = begun(job, plan, case, source_size=case.image_size, src=case.src, tgt=case.tgt)
+        record = begun(job, plan, case, source_size=None if case.fault else case.image_size, src=case.src, tgt=case.tgt)
         try:
             source = to_eight_bits(load_image(case, job.image_size(case)))
         except Exception as problem:  # whatever is wrong with one file is that case's result

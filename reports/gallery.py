@@ -101,7 +101,7 @@ def benchmark_cases(runs: Sequence[Run]) -> dict[str, Case]:
     for root in dict.fromkeys(run.record.root for run in runs):
         ids = {id_ for run in runs for id_ in run.cases}
         try:
-            return {case.id: case for case in read(Path(root)) if case.id in ids}
+            return {case.id: case for case in read(Path(root), lenient=True) if case.id in ids and not case.fault}
         except (ConfigError, PreflightError):
             continue
     return {}

@@ -34,7 +34,8 @@ def check_edited_scenes(root: Path, edits_file: Path) -> list[str]:
         scenes = sorted({edit.folder for edit in edits})
     except DataError as error:
         problems += error.problems
-        scenes = sorted(path for path in root.resolve().iterdir() if is_scene(path))
+        scenes, out = _scenes_below(root.resolve())
+        problems += out
     lines = []
     for folder in scenes:
         line, wrong = _with_true_edits(root.resolve(), folder, [edit for edit in edits if edit.folder == folder])
@@ -46,6 +47,14 @@ def check_edited_scenes(root: Path, edits_file: Path) -> list[str]:
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(types.items()))
     known = sum(edit.truth is not None for edit in edits)
     return [f"{root}: {len(edits)} edits of {len(scenes)} scenes: {counted}; true edits: {known}", *lines]
+
+
+def _scenes_below(root: Path) -> tuple[list[Path], list[str]]:
+    """Folders right below the resolved `root` that hold scenes, and what is wrong with links among them."""
+    found = sorted(root.iterdir())
+    out = [path for path in found if not path.resolve().is_relative_to(root)]
+    scenes = [path for path in found if path not in out and is_scene(path)]
+    return scenes, [f"{path.name}: leads out of the data folder" for path in out]
 
 
 def scene_line(capture: SceneCapture) -> str:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
+from pydantic import AfterValidator
 
 from piva.commands.arguments import parse, take, with_method
 from piva.commands.score_lines import print_scores
 from piva.config import MetricFlags, PriorConfig, Settings, identity, runtime
+from piva.data.prompts import sound_prompt
 from piva.errors import COMPLETE, ConfigError, PreflightError
 
 if TYPE_CHECKING:
@@ -30,10 +32,10 @@ class EditConfig(Settings):
     picture: Annotated[Path, tyro.conf.Positional] = identity()
     """Any image file, of any size."""
 
-    source: str = identity(min_length=1)
+    source: Annotated[str, AfterValidator(sound_prompt)] = identity()
     """What the picture shows."""
 
-    target: str = identity(min_length=1)
+    target: Annotated[str, AfterValidator(sound_prompt)] = identity()
     """What it should show."""
 
     steps: int = identity(200, ge=1)
@@ -64,9 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     config: Any = parse(
         kind, "edit", rest, f"Edit one picture. --method is one of {', '.join(METHODS)}; piva by default."
     )
-    if not config.picture.is_file():  # before torch is imported, which takes seconds
-        raise PreflightError(f"{config.picture}: there is no such file")
-
+    _check_picture(config.picture)
     _check_depth(config)
     from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
     from piva.data.images import ImageFileError, to_eight_bits
@@ -103,6 +103,16 @@ def main(arguments: Sequence[str]) -> int:
     print_scores(scores.values, PRINTED)
     print(f"{out / 'edited.png'}\n{out / 'panel.png'}\n{out / 'edit.json'}")
     return COMPLETE
+
+
+def _check_picture(picture: Path) -> None:
+    """Raises PreflightError where it can't be a picture; before torch is imported, which takes seconds."""
+    try:
+        if not picture.is_file():
+            what = "a folder, not a file" if picture.is_dir() else "there is no such file"
+            raise PreflightError(f"{picture}: {what}")
+    except OSError as problem:  # a name the file system refuses
+        raise PreflightError(f"{picture}: {problem.strerror}") from problem
 
 
 def _check_depth(config: Any) -> None:

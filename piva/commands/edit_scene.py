@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+from pydantic import AfterValidator
 
 from piva.commands.arguments import parse, take, with_method
 from piva.commands.score_lines import print_scores
 from piva.config import Color, MetricFlags, PriorConfig, Settings, identity, runtime
+from piva.data.prompts import sound_prompt
 from piva.errors import COMPLETE, ConfigError, PreflightError
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_settings import SceneEditSettings
@@ -33,10 +35,10 @@ class EditSceneConfig(Settings):
     """Folder of the capture: nerfstudio's transforms.json, or NeRF-synthetic's transforms_train.json and its like. Or a
     scene of the Toybox's own sets, such as in2n-toybox/red-cube, which is drawn when it is not there."""
 
-    source: str = identity(min_length=1)
+    source: Annotated[str, AfterValidator(sound_prompt)] = identity()
     """What the scene shows."""
 
-    target: str = identity(min_length=1)
+    target: Annotated[str, AfterValidator(sound_prompt)] = identity()
     """What it should show."""
 
     steps: int = identity(300, ge=1)

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from piva.data.pie_bench_checks import read_json
+from piva.data.json_files import read_object
 from piva.data.problems import DataError
 from piva.data.scene_files import Shot, missing_lens, nerfstudio_shot
 from piva.data.scene_json import CameraPath, Nerfstudio, Synthetic, parse_scene_json
@@ -33,8 +33,9 @@ def read_path(file: Path, size: tuple[int, int], orient: Tensor | None) -> Camer
     Raises:
         DataError: the file is not there, or is no such path; or it is a capture's, and `orient` is not known.
     """
+    file = file.resolve()  # the user names it: a link may lead anywhere
     root, name = file.parent, file.name
-    content, problems = read_json(file, of="cameras")
+    content, problems = read_object(file, "cameras")
     if content is None or problems:
         raise DataError(root, problems)
     if "camera_path" in content:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from piva.data.images import ImageFileError
+from piva.data.images import ImageFileError, opened
 
 
 def read_depth(path: Path) -> Tensor:
@@ -40,10 +39,10 @@ def _array(path: Path) -> np.ndarray:
 
 def _png(path: Path) -> np.ndarray:
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with opened(path, ("PNG",)) as image:
             mode, pixels = image.mode, np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
-        raise ImageFileError(f"{path}: cannot be read as a PNG or .npy file ({problem})") from problem
+    except ImageFileError as problem:
+        raise ImageFileError(f"{path}: cannot be read as a PNG or .npy file: {problem}") from problem
     if mode == "RGB" and (pixels == pixels[..., :1]).all():  # grey in three equal channels
         mode, pixels = "L", pixels[..., 0]
     if not (mode == "L" or mode.startswith("I")):

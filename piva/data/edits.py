@@ -12,22 +12,28 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from piva.config import Color
+from piva.data.json_files import read_json, repeated_keys
 from piva.data.problems import DataError, path_inside, validation_sentences
+from piva.data.prompts import sound_prompt, sound_text
 from piva.data.scene_files import is_scene
+from piva.data.yaml_files import read_yaml
 
 FILES = ("edits.yaml", "edits.yml", "edits.json")
+
+RESERVED = re.compile(r"(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?")
+"""Names that no folder can have on Windows, where a run may be copied to."""
+LONGEST_ID = 100
+"""Characters; ours, of the 255 that file systems take, suffixes and all."""
 
 EditType = Literal["appearance", "addition", "translation"]
 """What looks different; what is new; what turns into something else."""
@@ -52,16 +58,19 @@ class SceneEdit:
     """Folder of the true edit's renders, like the scene's."""
 
 
+Prompt = Annotated[str, AfterValidator(sound_prompt)]
+
+
 class _Entry(BaseModel):
     """One entry of the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scene: str = Field(min_length=1)
-    source: str = Field(min_length=1)
-    target: str = Field(min_length=1)
+    source: Prompt
+    target: Prompt
     type: EditType
-    instruction: str = ""
+    instruction: Annotated[str, AfterValidator(sound_text)] = ""
     id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")  # a folder's name: no ".."
     background: Color | None = None
     truth: str | None = None
@@ -88,7 +97,7 @@ def read_edits(file: Path) -> list[SceneEdit]:
             continue
         edits.append(edit)
         problems += wrong
-    problems += _repeated(file, edits)
+    problems += [f"{file.name}: {sentence}" for sentence in _unfit_ids([edit.id for edit in edits])]
     if problems:
         raise DataError(root, problems)
     return edits
@@ -100,11 +109,12 @@ def find_edits(root: Path) -> Path | None:
 
 
 def _entries(file: Path) -> Any:
-    try:
-        text = file.read_text(encoding="utf-8")
-        return json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as problem:
-        raise DataError(file.parent, [f"{file.name} cannot be read: {str(problem).splitlines()[0]}"]) from problem
+    read = read_json if file.suffix == ".json" else read_yaml
+    content, wrong = read(file, file.parent.resolve())
+    problems = [f"{file.name}: {place} appears more than once" for place in repeated_keys(content)]
+    if wrong is not None or problems:
+        raise DataError(file.parent, problems if wrong is None else [wrong])
+    return content
 
 
 def _edit(root: Path, place: str, number: int, entry: _Entry) -> tuple[SceneEdit, list[str]]:
@@ -127,6 +137,18 @@ def _edit(root: Path, place: str, number: int, entry: _Entry) -> tuple[SceneEdit
     return edit, problems
 
 
-def _repeated(file: Path, edits: Sequence[SceneEdit]) -> list[str]:
-    counts = Counter(edit.id for edit in edits)
-    return [f"{file.name}: {count} edits are called {id_!r}" for id_, count in counts.items() if count > 1]
+def _unfit_ids(ids: Sequence[str]) -> list[str]:
+    """Ids name folders: on some file systems only one of those that differ in capitals alone can be there."""
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for id_ in ids:
+        by_folder[id_.lower()].append(id_)
+    problems = []
+    for found in by_folder.values():
+        names = " and ".join(repr(id_) for id_ in dict.fromkeys(found))
+        if len(found) > 1:
+            problems.append(f"{len(found)} edits are called {names}")
+        if RESERVED.fullmatch(found[0]):
+            problems.append(f"{names} is a name that Windows keeps for itself")
+        if len(found[0]) > LONGEST_ID:
+            problems.append(f"an id has {len(found[0])} characters, at most {LONGEST_ID} are taken: {found[0][:40]}...")
+    return problems

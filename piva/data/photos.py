@@ -1,6 +1,5 @@
 """Anyone's picture as a model wants it: upright, 8-bit RGB, at the model's size."""
 
-import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +8,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from piva.data.images import ImageFileError, resize_image
+from piva.data.images import ImageFileError, from_deep, is_deep, opened, resize_image
 
 Fit = Literal["crop", "stretch"]
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
@@ -24,23 +23,21 @@ def read_photo(path: Path) -> Image.Image:
     Raises:
         ImageFileError: there is no such file, or it cannot be read as an image.
     """
-    if not path.is_file():
-        raise ImageFileError(f"{path}: there is no such file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as opened:
-                upright = ImageOps.exif_transpose(opened)
-                upright.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as problem:
-        raise ImageFileError(f"{path}: cannot be read as an image ({problem})") from problem
-    if upright.mode.startswith(("I", "F")):
-        return _from_deep(upright)
-    if "A" in upright.getbands() or "transparency" in upright.info:
-        picture = upright.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
-    return upright.convert("RGB")
+        with opened(path, FORMATS) as image:
+            return _on_white(ImageOps.exif_transpose(image))
+    except ImageFileError as problem:
+        raise ImageFileError(f"{path}: {problem}") from problem
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """8-bit RGB; white where it is transparent."""
+    if is_deep(picture):
+        return from_deep(picture).convert("RGB")
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        opaque = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(opaque, picture.convert("RGBA")).convert("RGB")
+    return picture.convert("RGB")
 
 
 def fit_photo(image: Image.Image, size: tuple[int, int], fit: Fit) -> tuple[Tensor, str | None]:
@@ -78,14 +75,6 @@ def _middle(given: tuple[int, int], size: tuple[int, int], fit: Fit) -> tuple[in
     scale = min(given_width / width, given_height / height)
     box_width, box_height = max(1, round(width * scale)), max(1, round(height * scale))
     return (given_width - box_width) // 2, (given_height - box_height) // 2, box_width, box_height
-
-
-def _from_deep(image: Image.Image) -> Image.Image:
-    """8-bit RGB of a picture with 16 or 32 bits, or floats, a pixel."""
-    values = np.asarray(image).astype(np.float64)
-    top = 1.0 if image.mode.startswith("F") and values.max() <= 1 else 65535.0 if values.max() > 255 else 255.0
-    pixels = np.clip(values / top * 255, 0, 255).round().astype(np.uint8)
-    return Image.fromarray(pixels).convert("RGB")
 
 
 def _to_tensor(image: Image.Image) -> Tensor:

@@ -5,21 +5,24 @@
     ROOT/true_edits/<image_path>        optional, ours: the ideal edit, where it is known
     ROOT/toybox.json                    optional, ours: {id: {"source": {attribute: value}, "target": {...}}}
 
-The reader is strict: every malformed entry is named, all in one error, before any work. (Ju et al., "PnP Inversion",
-ICLR 2024, is where the benchmark comes from.)
+The reader is strict: every malformed entry is named, all in one error. A run asks it to be lenient: what is wrong with
+one case alone is then that case's fault, and the others can be edited. (Ju et al., "PnP Inversion", ICLR 2024, is where
+the benchmark comes from.)
 """
 
 import difflib
+import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from piva.data.images import ImageFileError, read_image, resize_image
+from piva.data.json_files import JsonObject, kind_of, read_json, shown_key
 from piva.data.masks import decode_mask, encode_mask, resize_mask
-from piva.data.pie_bench_checks import Entry, check_entry, check_files, check_labels, read_json
+from piva.data.pie_bench_checks import Entry, check_entry, check_files, check_labels, check_runs, id_problems
 from piva.data.problems import DataError
 from piva.errors import ConfigError
 from piva.registry import unknown
@@ -62,6 +65,10 @@ EDIT_GROUPS: dict[str, tuple[str, ...]] = {
 """Groups of Piva's experiments -> types; deletion stands apart, and what is random is mixed (our reading)."""
 
 
+NO_TYPE = "?"
+"""Type of a case that states none."""
+
+
 class SelectionError(ConfigError):
     """A case id or an edit type was asked for that the data set does not have."""
 
@@ -85,9 +92,25 @@ class Case:
     true_edit_path: Path | None = None
     labels: tuple[dict[str, str], dict[str, str]] | None = None
     """What is in the source picture and what should be in the edited one: attribute -> value."""
+    fault: str | None = None
+    """Why it cannot be edited. It then has no picture: its size is 0x0, and whatever is not sound of it is empty."""
 
 
-def read(root: Path, types: Collection[str] | None = None, ids: Collection[str] | None = None) -> list[Case]:
+@dataclass
+class _Found:
+    """What the JSON files of a data set say."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    labels: dict[str, tuple[dict, dict]] = field(default_factory=dict)
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    """Case id -> what is wrong with that case alone."""
+    problems: list[str] = field(default_factory=list)
+    """What is wrong with all."""
+
+
+def read(
+    root: Path, types: Collection[str] | None = None, ids: Collection[str] | None = None, lenient: bool = False
+) -> list[Case]:
     """The selected cases, in the order of the mapping file.
 
     The fields of every entry are checked; image files are looked at (header only) for the selected cases.
@@ -96,20 +119,21 @@ def read(root: Path, types: Collection[str] | None = None, ids: Collection[str] 
         root: the folder with mapping_file.json.
         types: edit types, as "8" or "change-background"; None is all.
         ids: case ids; None is all.
+        lenient: a selected case with a fault of its own is among the cases; otherwise it is an error.
 
     Raises:
-        DataError: anything is malformed; lists every problem, each with its case id.
+        DataError: anything is malformed; lists every problem, each with its case id. If lenient: the folder as a whole
+            is, an id is no id, or every case that was selected has a fault.
         SelectionError: a type or an id does not exist, or no case is both of the types and among the ids.
     """
     root = Path(root).resolve()
-    entries, problems = _read_mapping(root)
-    labels, label_problems = _read_labels(root)
-    if not problems:
-        label_problems += [f"{id_}: is in toybox.json only" for id_ in labels if id_ not in entries]
-    chosen = _select(entries, types, ids) if not problems else list(entries)
-    cases, file_problems = _cases(root, {id_: entries[id_] for id_ in chosen}, labels)
-    problems += label_problems + file_problems
-    if problems:
+    found = _read_json_files(root)
+    problems = found.problems + [f"{id_}: {fault}" for id_, faults in found.faults.items() for fault in faults]
+    if found.problems and lenient:
+        raise DataError(root, problems)
+    chosen = _select(found.entries, types, ids) if lenient or not problems else list(found.entries)
+    cases = [_case(root, id_, found, problems) for id_ in chosen]
+    if problems and (not lenient or all(case.fault for case in cases)):
         raise DataError(root, problems)
     return cases
 
@@ -130,40 +154,56 @@ def load_mask(case: Case, size: tuple[int, int]) -> Tensor:
 
 
 def _load(case: Case, path: Path, size: tuple[int, int]) -> Tensor:
+    if case.fault is not None:
+        raise DataError(path.parent, [f"{case.id}: {case.fault}"])
     try:
         return resize_image(read_image(path), size)
-    except ImageFileError as problem:
+    except (ImageFileError, OSError) as problem:
         raise DataError(path, [f"{case.id}: {problem}"]) from problem
 
 
-def _read_mapping(root: Path) -> tuple[dict[str, Entry], list[str]]:
-    """Entries by id, and what is wrong. Raises DataError where the file as a whole can't be read."""
-    content, problems = read_json(root / "mapping_file.json")
-    if content is None:
-        raise DataError(root, problems)
-    if not content:
-        raise DataError(root, ["mapping_file.json has no entries"])
-    entries: dict[str, Entry] = {}
+def _read_json_files(root: Path) -> _Found:
+    """Raises DataError where the mapping file as a whole can't be read."""
+    name = "mapping_file.json"
+    content, wrong = read_json(root / name, root)
+    if wrong is None and not (isinstance(content, JsonObject) and content):
+        of = "has no entries" if content == {} else f"holds {kind_of(content)} where an object of cases by id belongs"
+        wrong = f"{name} {of}"
+    if wrong is not None:
+        raise DataError(root, [wrong])
+    found = _Found()
     for id_, fields in content.items():
-        entry, wrong = check_entry(id_, fields, EDIT_TYPES)
-        problems += [f"{id_}: {sentence}" for sentence in wrong]
-        if entry is not None:
-            entries[id_] = entry
-    return entries, problems
+        if bad := id_problems(id_):
+            found.problems += [f"{shown_key(id_)}: {sentence}" for sentence in bad]
+            continue
+        found.entries[id_], faults = check_entry(fields, EDIT_TYPES)
+        twice = [f"appears more than once in {name}"] if id_ in content.repeated else []
+        if twice or faults:
+            found.faults[id_] = twice + faults
+    if os.path.lexists(root / "toybox.json"):
+        _read_labels(root, found)
+    return found
 
 
-def _read_labels(root: Path) -> tuple[dict[str, tuple[dict, dict]], list[str]]:
-    path = root / "toybox.json"
-    if not path.exists():
-        return {}, []
-    content, problems = read_json(path)
-    labels = {}
-    for id_, value in (content or {}).items():
-        pair, wrong = check_labels(value)
-        problems += [f"{id_}: {sentence}" for sentence in wrong]
-        if pair is not None:
-            labels[id_] = pair
-    return labels, problems
+def _read_labels(root: Path, found: _Found) -> None:
+    """Adds the labels of the cases, and what is wrong with them."""
+    content, wrong = read_json(root / "toybox.json", root)
+    if wrong is None and not isinstance(content, JsonObject):
+        wrong = f"toybox.json holds {kind_of(content)} where an object of labels by id belongs"
+    if wrong is not None:
+        found.problems.append(wrong)
+        return
+    for id_, value in content.items():
+        if id_ not in found.entries:
+            found.problems.append(f"{shown_key(id_)}: is in toybox.json only")
+            continue
+        pair, faults = check_labels(value)
+        if id_ in content.repeated:
+            faults = ["appears more than once in toybox.json", *faults]
+        if faults:
+            found.faults.setdefault(id_, []).extend(faults)
+        elif pair is not None:
+            found.labels[id_] = pair
 
 
 def _select(entries: Mapping[str, Entry], types: Collection[str] | None, ids: Collection[str] | None) -> list[str]:
@@ -192,33 +232,32 @@ def _type_id(name: str) -> str:
     raise SelectionError(unknown("edit type", name, by_name))
 
 
-def _cases(
-    root: Path, entries: Mapping[str, Entry], labels: Mapping[str, tuple[dict, dict]]
-) -> tuple[list[Case], list[str]]:
-    cases, problems = [], []
-    for id_, entry in entries.items():
+def _case(root: Path, id_: str, found: _Found, problems: list[str]) -> Case:
+    """The case; adds to `problems` what is wrong with its files."""
+    entry, faults = found.entries[id_], list(found.faults.get(id_, ()))
+    files = None
+    if not faults:
         files, wrong = check_files(root, entry.image_path)
+        wrong += check_runs(entry.mask, files.size) if files is not None else []
         problems += [f"{id_}: {sentence}" for sentence in wrong]
-        if files is None:
-            continue
-        cases.append(
-            Case(
-                id=id_,
-                image_path=files.image,
-                image_size=files.size,
-                src=_without_brackets(entry.src),
-                tgt=_without_brackets(entry.tgt),
-                raw_src=entry.src,
-                raw_tgt=entry.tgt,
-                instruction=entry.instruction,
-                type_id=entry.type_id,
-                blended_words=tuple(entry.blended_word.split()),
-                mask_rle=entry.mask,
-                true_edit_path=files.true_edit,
-                labels=labels.get(id_),
-            )
-        )
-    return cases, problems
+        faults += wrong
+    is_sound = files is not None and not faults
+    return Case(
+        id=id_,
+        image_path=files.image if files is not None and is_sound else root / "annotation_images" / id_,
+        image_size=files.size if files is not None and is_sound else (0, 0),
+        src=_without_brackets(entry.src),
+        tgt=_without_brackets(entry.tgt),
+        raw_src=entry.src,
+        raw_tgt=entry.tgt,
+        instruction=entry.instruction,
+        type_id=entry.type_id or NO_TYPE,
+        blended_words=tuple(entry.blended_word.split()),
+        mask_rle=entry.mask,
+        true_edit_path=files.true_edit if files is not None and is_sound else None,
+        labels=found.labels.get(id_),
+        fault="; ".join(faults) or None,
+    )
 
 
 def _without_brackets(prompt: str) -> str:

@@ -26,9 +26,17 @@ SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
 
 
 def parquet_files(root: Path) -> list[Path]:
-    """The dataset's files below `root`, in order; none where it is something else."""
-    found = [*root.glob("[0-9]_*/*.parquet"), *root.glob("[0-9]_*/V1/*.parquet")]
-    return sorted(file for file in found if file.is_file())
+    """The dataset's files below `root`, in order; none where it is something else.
+
+    Raises:
+        DataError: a link leads out of the folder.
+    """
+    found = sorted(file for place in ("*", "V1/*") for file in root.glob(f"[0-9]_*/{place}.parquet") if file.is_file())
+    out = [file for file in found if not file.resolve().is_relative_to(root.resolve())]
+    if out:
+        what = "leads out of the data folder: put the file itself there"
+        raise DataError(root, [f"{file.relative_to(root).as_posix()} {what}" for file in out])
+    return found
 
 
 def unpack(root: Path, target: Path) -> None:
@@ -64,12 +72,18 @@ def _rows(file: Path, root: Path, problems: list[str]) -> Iterator[tuple[str, di
     name = file.relative_to(root).as_posix()
     try:
         table = pl.read_parquet(file)
-    except (pl.exceptions.PolarsError, OSError) as problem:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
         problems.append(f"{name} is not a parquet file: {problem}")
         return
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         problems.append(f"{name} has no column {', '.join(missing)}")
+        return
+    kinds = {column: str(table.schema[column]) for column in COLUMNS}
+    odd = [column for column in COLUMNS[1:] if kinds[column] not in ("String", "Null")]
+    odd += [] if "'bytes': Binary" in kinds["image"] else ["image"]
+    if odd:
+        problems.append(f"{name}: not the type that is expected: {', '.join(f'{name} {kinds[name]}' for name in odd)}")
         return
     for number, row in enumerate(table.select(COLUMNS).iter_rows(named=True)):
         yield f"{name}, row {number}", row

@@ -5,6 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
+from piva.data.json_files import shown_key
+from piva.data.prompts import text_problem
 from piva.errors import PreflightError
 
 
@@ -13,8 +15,10 @@ class DataError(PreflightError):
 
     def __init__(self, root: Path, problems: Collection[str]) -> None:
         self.problems = tuple(problems)
-        things = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n  ".join([f"{root}: {things}", *self.problems]))
+        if len(self.problems) == 1:
+            super().__init__(f"{root}: {self.problems[0]}")
+        else:
+            super().__init__("\n  ".join([f"{root}: {len(self.problems)} problems", *self.problems]))
 
 
 def path_inside(root: Path, relative: str) -> Path | None:
@@ -23,7 +27,7 @@ def path_inside(root: Path, relative: str) -> Path | None:
     What it names need not exist.
     """
     parts = PurePosixPath(relative).parts
-    odd = any(ord(character) < 32 or character in "\\:" for character in relative)
+    odd = text_problem(relative) is not None or any(character in "\\:\t\r\n" for character in relative)
     if not parts or relative.startswith("/") or ".." in parts or odd:
         return None
     path = root.joinpath(*parts)
@@ -37,7 +41,8 @@ def validation_sentences(error: ValidationError, name: str) -> list[str]:
     """One sentence for each thing that pydantic found wrong in the file called `name`: where, and what."""
     sentences = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+        parts = (f"[{part}]" if isinstance(part, int) else f".{shown_key(part)}" for part in problem["loc"])
+        place = "".join(parts).lstrip(".")
         message = problem["msg"].removeprefix("Value error, ")
         sentences.append(f"{name}: {place}: {message}" if place else f"{name}: {message}")
     return sentences

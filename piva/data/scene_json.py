@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from piva.data.pie_bench_checks import read_json
+from piva.data.json_files import read_object
 from piva.data.problems import DataError, validation_sentences
 
 LENS_KEYS = ("k1", "k2", "k3", "k4", "p1", "p2")
@@ -130,7 +130,7 @@ def parse_scene_json(root: Path, name: str, kind: type[Content]) -> Content:
     Raises:
         DataError: it can't be read, or something in it is missing or wrong; lists every problem.
     """
-    content, problems = read_json(root / name, of="cameras")
+    content, problems = read_object(root / name, "cameras", root.resolve())
     if content is None or problems:
         raise DataError(root, problems)
     try:

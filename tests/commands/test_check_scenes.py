@@ -60,18 +60,20 @@ def test_a_list_that_cannot_be_read_does_not_hide_broken_scenes(root, capsys):
     (root / "cube/train/r_0.png").write_text("no picture")
     assert main(["check", "data", str(root)]) == 3
     said = capsys.readouterr().err
-    assert "edits.json cannot be read" in said
+    assert "edits.json is not JSON" in said
     assert "cube: train/r_0.png: not a JPEG, PNG or WebP image" in said
 
 
-def test_a_scene_behind_a_link_is_looked_at_though_the_list_cannot_be_read(root, tmp_path_factory, capsys):
+def test_a_link_out_of_the_folder_is_not_followed_though_the_list_cannot_be_read(root, tmp_path_factory, capsys):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "wolf"
     write_synthetic(elsewhere)
     (elsewhere / "train/r_0.png").write_text("no picture")
     (root / "linked").symlink_to(elsewhere)
     (root / "edits.json").write_text("{")
     assert main(["check", "data", str(root)]) == 3
-    assert "linked: train/r_0.png: not a JPEG, PNG or WebP image" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "linked: leads out of the data folder" in said
+    assert "r_0.png" not in said
 
 
 def test_a_background_where_the_photographs_show_one_is_named(root, capsys):
@@ -80,7 +82,7 @@ def test_a_background_where_the_photographs_show_one_is_named(root, capsys):
     assert main(["check", "data", str(root)]) == 3
     said = capsys.readouterr().err
     assert "bear-1: no background is to be given, its scene's photographs show what is there" in said
-    assert "1 problem\n" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_transparent_pictures_of_an_unbounded_capture_have_no_sky(tmp_path, capsys):

@@ -78,5 +78,5 @@ def test_every_problem_is_listed(root):
 @pytest.mark.parametrize("text", ["", "{}", "[", "- a\n  b: ["])
 def test_a_file_that_is_no_list(root, text):
     (root / "edits.yaml").write_text(text)
-    with pytest.raises(DataError, match=r"edits.yaml (is no list of edits|cannot be read)"):
+    with pytest.raises(DataError, match=r"edits.yaml (is no list of edits|is not YAML)"):
         read_edits(root / "edits.yaml")

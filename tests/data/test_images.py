@@ -38,7 +38,7 @@ def test_grey_palette_and_alpha_become_rgb(tmp_path, picture):
     [
         ("missing.png", None, "does not exist"),
         ("text.png", b"hello", "not a JPEG, PNG or WebP"),
-        ("empty.png", b"", "not a JPEG, PNG or WebP"),
+        ("empty.png", b"", "the file is empty"),
     ],
 )
 def test_files_that_are_no_images(tmp_path, name, content, sentence):
@@ -50,15 +50,10 @@ def test_files_that_are_no_images(tmp_path, name, content, sentence):
 
 def test_a_folder_and_a_pipe_are_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    for path in (tmp_path, tmp_path / "pipe.png"):
-        with pytest.raises(ImageFileError, match="does not exist"):
-            read_image(path)
-
-
-def test_sixteen_bits_are_refused(tmp_path):
-    Image.fromarray(np.full((4, 4), 40000, np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(ImageFileError, match="not 8-bit"):
-        image_size(tmp_path / "deep.png")
+    with pytest.raises(ImageFileError, match="a folder, not a file"):
+        read_image(tmp_path)
+    with pytest.raises(ImageFileError, match="does not exist"):
+        read_image(tmp_path / "pipe.png")
 
 
 def test_a_truncated_file_has_a_size_but_no_pixels(tmp_path):
@@ -68,13 +63,6 @@ def test_a_truncated_file_has_a_size_but_no_pixels(tmp_path):
     assert image_size(tmp_path / "a.jpg") == (64, 64)
     with pytest.raises(ImageFileError, match="can't be decoded"):
         read_image(tmp_path / "a.jpg")
-
-
-def test_an_absurd_size_is_refused(tmp_path, monkeypatch):
-    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
-    with pytest.raises(ImageFileError, match="too many pixels"):
-        image_size(tmp_path / "a.png")
 
 
 def test_resizing_keeps_constants_and_the_mean_and_stays_in_range():

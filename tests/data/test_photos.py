@@ -47,7 +47,7 @@ def test_formats(tmp_path, suffix, is_read):
     if is_read:
         assert read_photo(tmp_path / f"a.{suffix}").getpixel((0, 0)) == (255, 255, 255)
     else:
-        with pytest.raises(ImageFileError, match="cannot be read as an image"):
+        with pytest.raises(ImageFileError, match="not a PNG, JPEG, WebP, BMP, TIFF or GIF image"):
             read_photo(tmp_path / f"a.{suffix}")
 
 
@@ -75,7 +75,7 @@ def test_a_truncated_picture_is_a_sentence(tmp_path):
     file = tmp_path / "a.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(file)
     file.write_bytes(file.read_bytes()[:2000])
-    with pytest.raises(ImageFileError, match="cannot be read"):
+    with pytest.raises(ImageFileError, match="the pixels can't be decoded"):
         read_photo(file)
 
 
