@@ -1,27 +1,29 @@
 """The loop of a run: load -> edit -> write the image -> score -> append the record, batch after batch.
 
-A case that fails is data: it is recorded with its stage and traceback, and fails alone. Every image is scored as it
-was written (8 bits a channel), so that scoring again later gives the same numbers.
+A case that fails is data: it is recorded with its stage and traceback, and fails alone. A batch that does not fit in
+memory is halved. Every image is scored as it was written (8 bits a channel), so that scoring again later gives the same
+numbers.
 """
 
-import math
-import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchmarks import under_way
 from benchmarks.course import growth
-from benchmarks.plan import Batch, Plan, Plannable
+from benchmarks.fitting import Fitting, Outcome
+from benchmarks.plan import Batch, Plan
+from benchmarks.recording import Skipped as Skipped
+from benchmarks.recording import Writer, begun, close, note_costs, note_failure, summary, unscored
 from benchmarks.watching import Observer, Stopped, Unwatched
 from piva.data.images import read_image, to_eight_bits, to_pil
 from piva.data.pie_bench import Case, load_image, load_mask, load_true_edit
 from piva.editing import EditInput, EditOutput
 from piva.errors import ConfigError, PreflightError
+from piva.interrupts import finishing
 from piva.metrics.batch import ScoreInput
 from piva.records import CaseRecord, RunRecord, Stage
 from piva.tracking import Look, unseen
@@ -29,35 +31,6 @@ from piva.tracking import Look, unseen
 OnStep = Callable[[dict[str, Any]], None]
 Edit = Callable[[Sequence[EditInput], OnStep], Sequence[EditOutput]]
 RESCORE_TOGETHER = 16
-
-
-class Skipped(Exception):
-    """Raised by an edit function that has nothing for a case: recorded as skipped, not as an error."""
-
-
-class Writer(Protocol):
-    """Where a run's images and records go: its `RunFolder`, or a worker's outbox."""
-
-    @property
-    def path(self) -> Path:
-        """The run's folder."""
-
-    def append(self, record: CaseRecord) -> None:
-        """Keeps how a case ended."""
-
-    def write_image(self, case_id: str, image: Any) -> tuple[str, str]:
-        """(path below the folder, SHA-256 of the file) of a PIL image that is on the disk now."""
-
-
-class Recording(Protocol):
-    """A run that is open: where its records go, and who watches."""
-
-    @property
-    def folder(self) -> Writer: ...
-    @property
-    def record(self) -> RunRecord: ...
-    @property
-    def observers(self) -> tuple[Observer, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +46,7 @@ class Job:
     """`piva.metrics.scorer.Scorer`, or what scores like it."""
     observers: tuple[Observer, ...] = ()
     goes_on: Callable[[], bool] = Unwatched().goes_on
-    """Asked before every batch of edits; `Watch.goes_on` where one watches."""
+    """Asked before every batch; `Watch.goes_on` where one watches."""
     on_look: Callable[[Look], None] = unseen
     """Shown edits on their way, where the edit function shows them; it must not raise."""
     metrics_every: int = 0
@@ -82,6 +55,10 @@ class Job:
     """Steps between two looks at which they are only shown; 0: never."""
     costs_known: bool = True
     """False where images were made elsewhere: time and rows are then unknown, not zero."""
+    edits: Fitting = field(default_factory=Fitting)
+    """How many are edited together where memory is short; another job of the same run may go on with it."""
+    scores: Fitting = field(default_factory=lambda: Fitting("scoring"))
+    """How many are scored together."""
 
 
 @dataclass
@@ -95,6 +72,8 @@ class Work:
     edited: Tensor | None = None
     seconds_looked: float = 0.0
     """What scoring it on its way took, which is no part of the edit."""
+    closed: bool = False
+    """Whether its record is written."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -124,6 +103,8 @@ def execute(job: Job, plan: Plan) -> None:
         Stopped: the job does not go on.
     """
     for start in range(0, len(plan.rescore), RESCORE_TOGETHER):
+        if not job.goes_on():
+            raise Stopped
         works = _load(job, plan, plan.rescore[start : start + RESCORE_TOGETHER], wanted=None)
         for work in works:
             work.edited = read_image(job.folder.path / str(work.record.image))
@@ -132,7 +113,6 @@ def execute(job: Job, plan: Plan) -> None:
         if not job.goes_on():
             raise Stopped
         _edit_batch(job, plan, batch)
-    under_way.clear(job.folder.path)
 
 
 def _load(job: Job, plan: Plan, cases: Iterable[Case], wanted: frozenset[str] | None) -> list[Work]:
@@ -144,26 +124,12 @@ def _load(job: Job, plan: Plan, cases: Iterable[Case], wanted: frozenset[str] | 
             source = to_eight_bits(load_image(case, job.image_size(case)))
         except Exception as problem:  # whatever is wrong with one file is that case's result
             if wanted is None or case.id in wanted:
-                _fail(job, record, "load", problem)
+                note_failure(record, "load", problem)
+                close(job, record)
             continue
         works.append(Work(case, record, source))
         record.resized = works[-1].size != tuple(case.image_size)
     return works
-
-
-def begun(job: Recording, plan: Plan, case: Plannable, **known: Any) -> CaseRecord:
-    """The case's record so far: the one of its edit where that is done, else a new one with what is `known`."""
-    facts: dict[str, Any] = {
-        "score_content": plan.contents[case.id].score,
-        "score_key": job.record.score_key,
-        "launch": len(job.record.launches) - 1,
-        "status": "ok",
-    }
-    if case.id in plan.edited:
-        cleared: dict[str, Any] = {"stage": None, "error": None, "traceback": None, "metrics": {}, "reasons": {}}
-        return plan.edited[case.id].model_copy(update=facts | cleared)
-    content = plan.contents[case.id].edit
-    return CaseRecord(case_id=case.id, type_id=case.type_id, content=content, **known, **facts)
 
 
 def _edit_batch(job: Job, plan: Plan, batch: Batch) -> None:
@@ -173,30 +139,24 @@ def _edit_batch(job: Job, plan: Plan, batch: Batch) -> None:
         ConfigError, PreflightError: the settings or the machine are at fault; every case would fail alike.
     """
     works = _load(job, plan, batch.cases, batch.wanted)
-    if not works:
-        return
-    together = len(works)
+    outcomes = job.edits.done(works, lambda some: _edit(job, some), ends=(ConfigError, PreflightError))
+    edited: list[Work] = []
     try:
-        outputs = _edit(job, works)
-    except (ConfigError, PreflightError):
+        with finishing():
+            for work, outcome in zip(works, outcomes, strict=True):
+                if work.case.id in batch.wanted and _kept(job, work, outcome):
+                    edited.append(work)
+        _score(job, edited)
+    except KeyboardInterrupt:
+        with finishing():
+            for work in edited:
+                if not work.closed:
+                    job.folder.append(unscored(work.record))
         raise
-    except Exception as problem:  # one case may spoil a batch: each is tried alone, and fails alone
-        outputs = [problem] if together == 1 else [_edit_alone(job, work) for work in works]
-        together = 1
-    edited = []
-    for work, output in zip(works, outputs, strict=True):
-        if work.case.id not in batch.wanted:
-            continue
-        if isinstance(output, Exception):
-            _fail(job, work.record, "edit", output)
-        else:
-            _keep(job, work, output, together)
-            edited.append(work)
-    _score(job, edited)
 
 
-def _edit(job: Job, works: Sequence[Work]) -> list[EditOutput | Exception]:
-    """One output for each case, or what is wrong with it; raises what the edit function raises."""
+def _edit(job: Job, works: Sequence[Work]) -> Sequence[EditOutput]:
+    """One output for each case; raises what the edit function raises."""
     inputs = [EditInput(work.case.id, work.source, work.case.src, work.case.tgt) for work in works]
     looks = under_way.Looks(job.folder.path, works, job.scorer, job.metrics_every, job.image_every, job.on_look)
 
@@ -212,25 +172,30 @@ def _edit(job: Job, works: Sequence[Work]) -> list[EditOutput | Exception]:
         work.seconds_looked, work.record.course = course.seconds, course.columns()
         work.record.lpips_growth = growth(work.record.course)
     looks.close()
-    return [_wrong(output, work) or output for work, output in zip(works, outputs, strict=True)]
+    return [output for _, output in zip(works, outputs, strict=True)]
 
 
-def _edit_alone(job: Job, work: Work) -> EditOutput | Exception:
-    try:
-        return _edit(job, [work])[0]
-    except (ConfigError, PreflightError):
-        raise
-    except Exception as problem:
-        return problem
+def _kept(job: Job, work: Work, outcome: Outcome[EditOutput]) -> bool:
+    """Whether there is an edit, which is then on the disk; what failed is recorded, with its last finite image."""
+    work.record.note = outcome.note
+    output = outcome.result
+    if isinstance(output, Exception):
+        _fail(job, work, "edit", output)
+        return False
+    problem = _wrong(output, work)
+    if problem is None:
+        _keep(job, work, output, outcome.together)
+    if output.error is not None or problem is not None:
+        _fail(job, work, "edit", ValueError(output.error or problem))
+        return False
+    return True
 
 
-def _wrong(output: EditOutput, work: Work) -> Exception | None:
+def _wrong(output: EditOutput, work: Work) -> str | None:
     """What is wrong with an edited image, if anything."""
-    if output.error is not None:
-        return ValueError(output.error)
     if output.image.shape != work.source.shape:
-        return ValueError(f"the edit is {list(output.image.shape)}, its source {list(work.source.shape)}")
-    return None if bool(torch.isfinite(output.image).all()) else ValueError("the edit has values that are not finite")
+        return f"the edit is {list(output.image.shape)}, its source {list(work.source.shape)}"
+    return None if bool(torch.isfinite(output.image).all()) else "the edit has values that are not finite"
 
 
 def _keep(job: Job, work: Work, output: EditOutput, together: int) -> None:
@@ -245,43 +210,21 @@ def _keep(job: Job, work: Work, output: EditOutput, together: int) -> None:
     record.history = summary(output.history)
 
 
-def note_costs(record: CaseRecord, output: Any) -> None:
-    """Notes what an edit cost: `output` is what the edit of an image or of a scene gives."""
-    record.seconds_edit, record.peak_bytes = output.seconds, output.peak_bytes
-    record.unet_rows, record.unet_rows_backward = output.unet_rows, output.unet_rows_backward
-    record.rows_cached, record.psi_rows = output.rows_cached, output.psi_rows
-    record.aux_parameters, record.aux_bytes = output.aux_parameters, output.aux_bytes
-
-
-def summary(history: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
-    """First, last and mean of every per-step scalar that stayed finite."""
-    return {
-        name: {"first": values[0], "last": values[-1], "mean": sum(values) / len(values)}
-        for name, values in history.items()
-        if values and all(math.isfinite(value) for value in values)
-    }
-
-
 def _score(job: Job, works: Sequence[Work]) -> None:
     """Scores edited cases together, or one by one where that fails, and appends their records."""
-    try:
-        inputs = [work.score_input(_edited(work)) for work in works]
-        scores: list[Any] = list(job.scorer.score_batch(inputs)) if inputs else []
-    except Exception:  # one case may spoil a batch: each is scored alone, and fails alone, with its traceback
-        scores = [_score_alone(job, work) for work in works]
-    for work, score in zip(works, scores, strict=True):
+    outcomes = job.scores.done(works, lambda some: _scores(job, some))
+    for work, outcome in zip(works, outcomes, strict=True):
+        record, score = work.record, outcome.result
+        record.note = "; ".join(filter(None, (record.note, outcome.note))) or None
         if isinstance(score, Exception):
-            _fail(job, work.record, "score", score, work)
+            _fail(job, work, "score", score)
             continue
-        work.record.metrics, work.record.reasons = dict(score.values), dict(score.reasons)
-        _append(job, work.record, work)
+        record.metrics, record.reasons = dict(score.values), dict(score.reasons)
+        _close(job, work)
 
 
-def _score_alone(job: Job, work: Work) -> Any:
-    try:
-        return job.scorer.score_batch([work.score_input(_edited(work))])[0]
-    except Exception as problem:
-        return problem
+def _scores(job: Job, works: Sequence[Work]) -> list[Any]:
+    return list(job.scorer.score_batch([work.score_input(_edited(work)) for work in works]))
 
 
 def _edited(work: Work) -> Tensor:
@@ -289,24 +232,11 @@ def _edited(work: Work) -> Tensor:
     return work.edited
 
 
-def _fail(job: Job, record: CaseRecord, stage: Stage, problem: BaseException, work: Work | None = None) -> None:
-    note_failure(record, stage, problem)
-    _append(job, record, work)
+def _fail(job: Job, work: Work, stage: Stage, problem: BaseException) -> None:
+    note_failure(work.record, stage, problem)
+    _close(job, work)
 
 
-def note_failure(record: CaseRecord, stage: Stage, problem: BaseException) -> None:
-    """Notes where and why a case ended without a result."""
-    record.status = "skipped" if isinstance(problem, Skipped) else "error"
-    record.stage, record.error = stage, f"{type(problem).__name__}: {problem}"
-    record.traceback = "".join(traceback.format_exception(problem))
-
-
-def _append(job: Job, record: CaseRecord, work: Work | None) -> None:
-    close(job, record, work.source if work else None, work.edited if work else None)
-
-
-def close(job: Recording, record: CaseRecord, source: Tensor | None = None, edited: Tensor | None = None) -> None:
-    """Writes a case's record, and tells the observers; pictures are [3, H, W]."""
-    job.folder.append(record)
-    for observer in job.observers:
-        observer.case(record, source, edited)
+def _close(job: Job, work: Work) -> None:
+    close(job, work.record, work.source, work.edited)
+    work.closed = True

@@ -26,8 +26,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.course import Course, growth
+from benchmarks.fitting import is_out_of_memory, release
 from benchmarks.plan import Plan
-from benchmarks.runner import Writer, begun, close, note_costs, note_failure, summary
+from benchmarks.recording import Writer, begun, close, note_costs, note_failure, summary, unscored
 from benchmarks.scene_scores import WATCHED_VIEWS, Scored, Watch, score
 from benchmarks.scene_work import Scene, Workshop
 from benchmarks.scenes import SceneEditCase
@@ -36,7 +37,7 @@ from piva.data.problems import DataError
 from piva.errors import ConfigError, PreflightError
 from piva.keys import file_hash
 from piva.metrics.scene_scorer import SceneScorer
-from piva.records import SCENES, CaseRecord, RunRecord, disk, write_atomically
+from piva.records import SCENES, CaseRecord, RunRecord, Stage, disk, write_atomically
 from piva.rendering.picture_grid import view_sheet
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase, SceneEditOutput
@@ -46,7 +47,6 @@ from piva.tracking import Look, unseen
 FIELD_FILE, BY_VIEW_FILE, HELD_OUT_FILE = "edited.safetensors", "by_view.json", "held_out.png"
 BY_OBJECT_FILE = "by_object.json"
 CHECKPOINT_FILE, COURSE_FILE = "checkpoint.safetensors", "course.json"
-UNSCORED = "the edit is kept, and was not scored yet: the same command scores it"
 
 
 class EditScene(Protocol):
@@ -97,8 +97,7 @@ def execute(job: SceneJob, plan: Plan[SceneEditCase], on_reconstruction: Callabl
             if isinstance(problem, (ConfigError, PreflightError)) and not isinstance(problem, DataError):
                 raise
             for record in records:
-                note_failure(record, "load", problem)
-                close(job, record)
+                _fail(job, record, "load", problem)
             continue
         for case, record in zip(cases, records, strict=True):
             _check_on(job)
@@ -126,18 +125,23 @@ def _edit_and_score(job: SceneJob, scene: Scene, case: SceneEditCase, record: Ca
     except (ConfigError, PreflightError):
         raise
     except Exception as problem:
-        note_failure(record, "edit", problem)
-        close(job, record)
+        _fail(job, record, "edit", problem)
         return
     try:
         found = score(job.scorer, scene, case, field)
     except Exception as problem:
-        note_failure(record, "score", problem)
-        close(job, record)
+        _fail(job, record, "score", problem)
         return
     _note_scores(job, record, found)
     chosen = [k * len(found.views.edited) // WATCHED_VIEWS for k in range(WATCHED_VIEWS)]
     close(job, record, _strip(found.views.original[chosen]), _strip(found.views.edited[chosen]))
+
+
+def _fail(job: SceneJob, record: CaseRecord, stage: Stage, problem: Exception) -> None:
+    note_failure(record, stage, problem)
+    if is_out_of_memory(problem):  # the next edit shall have what this one held
+        release(problem)
+    close(job, record)
 
 
 def _kept_field(job: SceneJob, record: CaseRecord, scene: Scene) -> RadianceField:
@@ -149,7 +153,7 @@ def _edit(job: SceneJob, scene: Scene, case: SceneEditCase, record: CaseRecord) 
     """The edited field, which is on the disk and recorded.
 
     Raises:
-        ValueError: the edit ran away.
+        ValueError: the edit ran away; its last finite field is on the disk.
     """
     own = job.folder.path / SCENES / case.id
     course = Course(own / COURSE_FILE, record.content)
@@ -168,21 +172,21 @@ def _edit(job: SceneJob, scene: Scene, case: SceneEditCase, record: CaseRecord) 
 
     checkpoint = own / CHECKPOINT_FILE
     output = job.edit(scene.to_edit(case), on_step=on_step, on_scene=on_scene, checkpoint=checkpoint)
-    if output.error is not None:
-        raise ValueError(output.error)
     with disk(own):
         own.mkdir(parents=True, exist_ok=True)
         output.scene.save(own / FIELD_FILE)
     record.field, record.field_sha256 = f"{SCENES}/{case.id}/{FIELD_FILE}", file_hash(own / FIELD_FILE)
     note_costs(record, output)
     record.seconds_edit = output.seconds - course.seconds
-    record.seconds_step = record.seconds_edit / job.record.steps
     record.history, record.reconstruction = summary(output.history), scene.key
     record.course = course.columns()
     record.lpips_growth = growth(record.course)
-    unscored = {"status": "error", "stage": "score", "error": UNSCORED}
-    job.folder.append(record.model_copy(update=unscored))
+    if output.error is None:
+        record.seconds_step = record.seconds_edit / job.record.steps
+        job.folder.append(unscored(record))
     course.remove()
+    if output.error is not None:
+        raise ValueError(output.error)
     return output.scene
 
 

@@ -42,3 +42,8 @@ class CaseHistory:
         """For each case, name -> one value a step."""
         columns = {name: values.T.tolist() for name, values in self.tensors().items()}
         return [{name: column[i] for name, column in columns.items()} for i in range(n_cases)]
+
+
+def cut(history: Mapping[str, list[float]], stopped_at: int | None) -> dict[str, list[float]]:
+    """A log of one case without that step and those after it; None: all of it."""
+    return {name: values[:stopped_at] for name, values in history.items()}

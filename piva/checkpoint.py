@@ -18,7 +18,8 @@ from piva.records import disk, write_atomically
 SECONDS_BETWEEN = 20.0
 SECONDS_WRITING = 0.4
 """What writing may take for that; a file that takes longer is written as much less often."""
-_HEADER = "piva_checkpoint"
+_HEADER = "piva_checkpoint_2"
+"""With the version of what loops keep: a file of another is not gone on from."""
 
 
 class Resumable(Protocol):

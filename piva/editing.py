@@ -15,13 +15,14 @@ from torch import Tensor
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.auxiliary.stored import trained_psi
 from piva.auxiliary.training import AuxiliaryTraining
+from piva.case_history import cut
 from piva.checkpoint import Checkpoint
 from piva.config import identity_values
 from piva.devices import begin_peak, peak_bytes
 from piva.errors import ConfigError
 from piva.keys import digest
 from piva.modules.fitting import fit
-from piva.modules.image_editing import ImageEditing
+from piva.modules.image_editing import GOES_ON, ImageEditing
 from piva.noise import DrawPlan
 from piva.priors import Adapter, Prior
 from piva.representations.latent import LatentImages
@@ -45,13 +46,13 @@ class EditOutput:
     """What became of it."""
 
     case_id: str
-    image: Tensor  # [3,H,W] in [0,1], float32, on the CPU
+    image: Tensor  # [3,H,W] in [0,1], float32, on the CPU; with an error the last finite one, where there is one
     seconds: float  # of the batch, divided by its size
     unet_rows: int  # rows this case sent forward through the UNet, whether or not a gradient came back
     unet_rows_backward: int  # those of them a gradient came back through
     peak_bytes: int | None  # of the batch, as `piva.devices.peak_bytes` says it
     history: dict[str, list[float]]  # one value a step: t, direction_rms, drift_rms, rows, losses, ...
-    error: str | None  # why the image is not to be used
+    error: str | None  # why the image is not the edit
     rows_cached: int = 0  # rows that came from the cache of source rows, in no other count
     aux_parameters: int = 0  # numbers that were trained for this case, in psi and phi together
     aux_bytes: int = 0  # of psi and phi of this case with AdamW's states, on the device
@@ -243,14 +244,15 @@ def _outputs(
     seconds: float,
     peak_bytes: int | None,
 ) -> list[EditOutput]:
-    history = module.history.by_case(len(inputs))
+    stopped = [None if step == GOES_ON else step for step in module.stopped_at.tolist()]
+    history = [cut(values, step) for values, step in zip(module.history.by_case(len(inputs)), stopped, strict=True)]
     forward, backward = module.engine.rows_forward, module.engine.rows_backward
     aux_parameters, aux_bytes = _auxiliary_size(module)
     return [
         EditOutput(
             case_id=case.case_id, image=images[i], seconds=seconds, peak_bytes=peak_bytes,
             unet_rows=forward[i] + backward[i], unet_rows_backward=backward[i],
-            history=history[i], error=_error(images[i], history[i]), psi_rows=psi_rows[i],
+            history=history[i], error=_error(images[i], stopped[i]), psi_rows=psi_rows[i],
             rows_cached=module.engine.rows_cached[i], aux_parameters=aux_parameters // len(inputs),
             aux_bytes=aux_bytes // len(inputs),
         )
@@ -268,11 +270,8 @@ def _auxiliary_size(module: ImageEditing) -> tuple[int, int]:
     return sum(p.numel() for p in training.parameters), sum(x.numel() * x.element_size() for x in held)
 
 
-def _error(image: Tensor, history: dict[str, list[float]]) -> str | None:
+def _error(image: Tensor, stopped_at: int | None) -> str | None:
     """A sentence when the edit ran away."""
-    if torch.isfinite(image).all():
-        return None
-    sizes = history.get("drift_rms", [])
-    step = next((i for i, size in enumerate(sizes) if not size < float("inf")), None)
-    when = f": the latent left the finite numbers at step {step}" if step is not None else ""
-    return "the image is not finite" + when
+    if stopped_at is not None:
+        return f"the latent left the finite numbers at step {stopped_at}"
+    return None if torch.isfinite(image).all() else "the image is not finite"

@@ -140,6 +140,8 @@ class CaseRecord(Record):
     peak_bytes: int | None = None
     batch: int = 1
     """How many cases were edited together."""
+    note: str | None = None
+    """What was done otherwise than planned: "batch of 8 halved to 4: out of memory"."""
     history: dict[str, dict[str, float]] = Field(default_factory=dict)
     """Per-step scalar -> first, last, mean."""
 
@@ -227,12 +229,7 @@ class RunFolder:
 
     def write_image(self, case_id: str, image: Any) -> tuple[str, str]:
         """(path below the folder, SHA-256 of the file) of a PIL image written as PNG."""
-        buffer = BytesIO()
-        image.save(buffer, format="PNG")
-        relative = f"{IMAGES}/{case_id}.png"
-        with disk(self.path):
-            write_atomically(self.path / relative, buffer.getvalue())
-        return relative, hashlib.sha256(buffer.getvalue()).hexdigest()
+        return store_image(self.path, case_id, image)
 
     def _cut_torn_line(self) -> None:
         path = self.path / CASES_FILE
@@ -240,6 +237,20 @@ class RunFolder:
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.truncate(path, whole)
+
+
+def store_image(run: Path, case_id: str, image: Any) -> tuple[str, str]:
+    """(path below the run's folder, SHA-256 of the file) of a PIL image written as PNG.
+
+    Raises:
+        PreflightError: the disk refuses.
+    """
+    buffer = BytesIO()
+    image.save(buffer, format="PNG")
+    relative = f"{IMAGES}/{case_id}.png"
+    with disk(run):
+        write_atomically(run / relative, buffer.getvalue())
+    return relative, hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 def is_busy(path: Path) -> bool:

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from piva.auxiliary.stored import keep, psi_key
 from piva.auxiliary.training import AuxiliaryTraining
+from piva.case_history import cut
 from piva.checkpoint import Checkpoint
 from piva.config import identity_values
 from piva.devices import begin_peak, peak_bytes
 from piva.keys import digest
 from piva.modules.fitting import fit
+from piva.modules.image_editing import GOES_ON
 from piva.modules.scene_editing import SceneEditing, SourceViews
 from piva.modules.scene_settings import SceneEditSettings
 from piva.noise import DrawPlan
@@ -61,7 +63,7 @@ class SceneEditOutput:
     """What became of it."""
 
     case_id: str
-    scene: RadianceField
+    scene: RadianceField  # with an error the last finite one
     seconds: float  # of the edit, all launches together
     unet_rows: int  # rows that went forward through the UNet, whether or not a gradient came back
     unet_rows_backward: int  # those of them a gradient came back through
@@ -71,7 +73,7 @@ class SceneEditOutput:
     aux_bytes: int  # of psi and phi with AdamW's states, on the device
     peak_bytes: int | None  # as `piva.devices.peak_bytes` says it
     history: dict[str, list[float]] = field(default_factory=dict)  # one value a step, the mean over its views
-    error: str | None = None  # why the field is not to be used
+    error: str | None = None  # why the field is not the edit
 
 
 def edit_scene(
@@ -215,13 +217,14 @@ def _output(
     forward, backward = sum(engine.rows_forward), sum(engine.rows_backward)
     states = training.optimizer.state.values() if training is not None and training.optimizer is not None else []
     held = [*module.auxiliaries.parameters(), *(value for state in states for value in state.values())]
-    finite = all(bool(p.isfinite().all()) for p in module.scene.parameters())
+    stopped_at = None if int(module.stopped_at) == GOES_ON else int(module.stopped_at)
+    error = None if stopped_at is None else f"the field's gradient left the finite numbers at step {stopped_at}"
     return SceneEditOutput(
         case_id=case_id, scene=module.scene.eval().requires_grad_(False), seconds=seconds,
         unet_rows=forward + backward, unet_rows_backward=backward, rows_cached=sum(engine.rows_cached),
         psi_rows=psi_rows, aux_parameters=sum(p.numel() for p in training.parameters) if training else 0,
         aux_bytes=sum(x.numel() * x.element_size() for x in held), peak_bytes=peak_bytes(engine.prior.device),
-        history=history, error=None if finite else "the field left the finite numbers",
+        history=cut(history, stopped_at), error=error,
     )  # fmt: skip
 
 

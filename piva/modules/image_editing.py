@@ -18,6 +18,13 @@ from piva.schedule import weight
 from piva.scores import ScoreEngine
 from piva.step import Ask, Step
 
+LOOK_EVERY = 25
+"""Steps between two looks whether any case goes on; a look waits for the device. Ours."""
+GOES_ON = -1
+"""In the place of the step at which a case stopped."""
+STOPPED = "stopped_at"
+"""Their name in a snapshot."""
+
 
 class Method(Protocol):
     """What the loop needs of a method; its settings are its fields."""
@@ -33,6 +40,7 @@ class Method(Protocol):
 class ImageEditing(L.LightningModule):
     """theta <- theta - step_size x direction, once a batch of the loader, whose batches are the step numbers.
 
+    A case whose latent would leave the finite numbers keeps the one before, from then on; the others do not notice.
     The prior stays outside the module tree (it would land in checkpoints): the engine holds it.
 
     Args:
@@ -59,6 +67,9 @@ class ImageEditing(L.LightningModule):
         self.z_src = representation().detach().clone()
         self.history = CaseHistory()
         self.steps_done = 0
+        self.stopped_at: Tensor  # [B] the step whose update a case did not take any more; GOES_ON where there is none
+        goes_on = torch.full((len(self.z_src),), GOES_ON, device=self.z_src.device)
+        self.register_buffer("stopped_at", goes_on, persistent=False)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Plain SGD: its learning rate is the method's step_size."""
@@ -71,6 +82,9 @@ class ImageEditing(L.LightningModule):
 
     def training_step(self, index: int, batch_idx: int) -> None:
         """One update of theta, and the auxiliaries' training steps that go with it."""
+        if index and index % LOOK_EVERY == 0 and bool((self.stopped_at != GOES_ON).all()):
+            self.trainer.should_stop = True
+            return
         optimizer = self.optimizers(use_pl_optimizer=False)
         before = list(self.engine.rows_forward), list(self.engine.rows_backward)
         z = self.representation()
@@ -79,21 +93,31 @@ class ImageEditing(L.LightningModule):
         z.backward(gradient=direction)
         optimizer.step()  # type: ignore[union-attr]
         optimizer.zero_grad(set_to_none=True)  # type: ignore[union-attr]
+        self._hold_back(z, step)
         if self.training_of_auxiliaries is not None:
             self.training_of_auxiliaries.finish_step(self.engine, step)
         self.steps_done = index + 1
         self._log_step(step, direction, before)
 
+    @torch.no_grad()
+    def _hold_back(self, z: Tensor, step: Step) -> None:
+        """Cases that have stopped, or stop now, keep the latent before the update; the device is not waited for."""
+        finite = z.isfinite().flatten(1).all(dim=1)
+        self.stopped_at.masked_fill_(~finite & (self.stopped_at == GOES_ON), step.index)
+        going = (self.stopped_at == GOES_ON).view(-1, 1, 1, 1)
+        z.copy_(torch.where(going, z, step.z))
+
     def snapshot(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, and the log, by name; tensors are the module's own."""
         log = {f"history.{name}": values for name, values in self.history.tensors().items()}
-        return taken(self._modules_kept(), self._optimizers_kept()) | log
+        return taken(self._modules_kept(), self._optimizers_kept()) | log | {STOPPED: self.stopped_at}
 
     def restore(self, tensors: Mapping[str, Tensor], steps_done: int) -> None:
         """Go on from a snapshot that was taken after so many steps."""
         self.steps_done = steps_done
         given_back(tensors, self._modules_kept(), self._optimizers_kept())
         self.history.restore(below(tensors, "history"))
+        self.stopped_at.copy_(tensors[STOPPED])
 
     def _modules_kept(self) -> dict[str, nn.Module]:
         return {"representation": self.representation, "auxiliaries": self.auxiliaries}

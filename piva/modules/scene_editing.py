@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from piva.auxiliary.training import AuxiliaryTraining
 from piva.data.depth import scaled_inverse_depth
-from piva.modules.image_editing import Method
+from piva.modules.image_editing import GOES_ON, STOPPED, Method
 from piva.modules.scene_settings import SceneEditSettings
 from piva.modules.snapshots import given_back, taken
 from piva.noise import DrawPlan, to_device, uniform
@@ -75,6 +75,7 @@ class Views:
 class SceneEditing(L.LightningModule):
     """One update of the field a batch of the loader, whose batches are the step numbers.
 
+    The first update whose gradient is not finite is not made, nor is any after it: the field stays as it was.
     The prior stays outside the module tree: the engine holds it.
 
     Args:
@@ -111,6 +112,9 @@ class SceneEditing(L.LightningModule):
         self.optimizer = _optimizer(scene, settings)
         self._source_numbers = [p.detach() for p in source.scene.parameters()] if settings.anchor else []
         self.steps_done = 0
+        self.stopped_at: Tensor  # [] the step whose update was not made any more, or GOES_ON
+        goes_on = torch.tensor(GOES_ON, device=engine.prior.device)
+        self.register_buffer("stopped_at", goes_on, persistent=False)
         self._make_room()
 
     def configure_optimizers(self) -> None:
@@ -119,6 +123,9 @@ class SceneEditing(L.LightningModule):
     def training_step(self, index: int, batch_idx: int) -> None:
         """One update of the field, and the auxiliaries' training steps that go with it."""
         if index % REFRESH_EVERY == 0:
+            if int(self.stopped_at) != GOES_ON:
+                self.trainer.should_stop = True
+                return
             self._make_room()
         for group in self.optimizer.param_groups:
             group["lr"] = group["first_lr"] * self.settings.lr_last ** (index / self.steps)
@@ -177,7 +184,22 @@ class SceneEditing(L.LightningModule):
         if regulariser is not None:
             tensors, gradients = [*tensors, regulariser], [*gradients, torch.ones_like(regulariser)]
         torch.autograd.backward(tensors, gradients)
-        self.optimizer.step()
+        self._update()
+
+    def _update(self) -> None:
+        """Adam's step, unless the edit has stopped; a fused Adam sees to that on the device, and nobody waits for it.
+
+        Its updates are bounded by the learning rates: with finite gradients the field stays finite.
+        """
+        sizes = [torch.linalg.vector_norm(p.grad, torch.inf) for p in self.scene.parameters() if p.grad is not None]
+        finite = torch.stack(sizes).isfinite().all()
+        self.stopped_at.masked_fill_(~finite & (self.stopped_at == GOES_ON), self.steps_done)
+        stopped = self.stopped_at != GOES_ON
+        if self.optimizer.defaults["fused"]:
+            self.optimizer.found_inf = stopped.float()  # type: ignore[attr-defined]  # as a GradScaler skips a step
+            self.optimizer.step()
+        elif not stopped:
+            self.optimizer.step()
 
     def _regulariser(self, views: Views) -> Tensor | None:
         settings, terms = self.settings, []
@@ -197,12 +219,13 @@ class SceneEditing(L.LightningModule):
 
     def snapshot(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, by name; tensors are the module's own."""
-        return taken(self._modules_kept(), self._optimizers())
+        return taken(self._modules_kept(), self._optimizers()) | {STOPPED: self.stopped_at}
 
     def restore(self, tensors: Mapping[str, Tensor], steps_done: int) -> None:
         """Go on from a snapshot that was taken after so many steps."""
         self.steps_done = steps_done
         given_back(tensors, self._modules_kept(), self._optimizers())
+        self.stopped_at.copy_(tensors[STOPPED])
 
     def _modules_kept(self) -> dict[str, nn.Module]:
         return {"scene": self.scene, "auxiliaries": self.auxiliaries}

@@ -13,6 +13,7 @@ from harness_world import NotedMirror
 from PIL import Image
 from scene_world import QUICK, SCORES, write_scenes
 
+from benchmarks.recording import UNSCORED
 from benchmarks.scene_runner import Course, growth
 from benchmarks.watching import Stopped, Unwatched
 from piva.cli import main
@@ -179,7 +180,7 @@ def test_an_edit_that_was_not_scored_yet_is_not_made_again(tmp_path, cache, prio
     code, folder = run(root, out, "--method", "dds", *prior)
     assert code == 130
     case = read_cases(folder)["scene-0-0"]
-    assert (case.status, case.stage, case.error) == ("error", "score", runner.UNSCORED)
+    assert (case.status, case.stage, case.error) == ("error", "score", UNSCORED)
     monkeypatch.setattr(runner, "score", real)
     updates = []
     assert watched_run(root, out, updates, "--method", "dds", *prior)[0] == 0
