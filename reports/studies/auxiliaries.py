@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -132,7 +134,10 @@ def _difference(name: str, pair: PairedDifference) -> str:
 
 
 def _forest(base: Setting, others: Sequence[Setting], names: Sequence[str], figures: Figures) -> str:
-    """A line for each setting, a panel for each number; what lies left of zero is smaller than the base's."""
+    """A line for each setting, a panel for each number; what lies left of zero is smaller than the base's.
+
+    Panels are linear around zero and logarithmic beyond the power of ten above the middle setting: two settings of twelve are far off.
+    """
     figure, axes = figures.grid(1, 1 + len(names), size=(2.4, 0.9 + 0.22 * len(others)))
     cost, *panels = axes[0]
     assert base.run is not None
@@ -141,6 +146,11 @@ def _forest(base: Setting, others: Sequence[Setting], names: Sequence[str], figu
         cost.barh(place, _ratio(setting.run, base.run) or 0.0, color="#bbbbbb", height=0.6)
         for name, ax in zip(names, panels, strict=True):
             _bar(ax, place, name, paired(setting.run, base.run, name))
+    for name, ax in zip(names, panels, strict=True):
+        means = [paired(setting.run, base.run, name).mean for setting in others if setting.run is not None]
+        sizes = [abs(mean) * info(name).display_scale for mean in means if mean]
+        if sizes:
+            ax.set_xscale("symlog", linthresh=10 ** math.ceil(math.log10(median(sizes))))
     cost.axvline(1, color="black", linewidth=0.7)
     cost.set_xlabel("seconds, times the base's", fontsize=7)
     for name, ax in zip(names, panels, strict=True):
