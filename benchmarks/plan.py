@@ -6,8 +6,8 @@ interrupted, and makes the same images bit for bit; it records only what was mis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -68,6 +68,16 @@ class Plan(Generic[C]):
     def edits(self) -> int:
         """Number of cases that have to be edited and recorded."""
         return sum(len(batch.wanted) for batch in self.batches)
+
+    def only(self, ids: Collection[str]) -> Plan[C]:
+        """What it says of these cases; a batch counts where any case that is wanted of it does."""
+        return replace(
+            self,
+            cases=tuple(case for case in self.cases if case.id in ids),
+            batches=tuple(batch for batch in self.batches if not batch.wanted.isdisjoint(ids)),
+            rescore=tuple(case for case in self.rescore if case.id in ids),
+            done=tuple(id_ for id_ in self.done if id_ in ids),
+        )
 
     def part(self, batches: Sequence[Batch[C]], rescore: Sequence[C] = ()) -> Plan[C]:
         """Only these batches and cases to score: a plan of its own, and no more than a worker needs to be sent."""

@@ -18,6 +18,7 @@ class Bar:
     def __init__(self, title: str, cases: int, steps: int) -> None:
         self._title, self._cases, self._steps = title, cases, steps
         self._recorded, self._failed, self.moved = 0, 0, 0.0
+        self._under_way: dict[int, float] = {}
         self._console = Console(stderr=True)
         self._said = time.monotonic()
         self._progress = Progress(
@@ -40,10 +41,12 @@ class Bar:
         self._progress.stop()
 
     def step(self, values: dict[str, Any]) -> None:
-        """Update number `values["step"]`, from 0, of `values["cases"]` cases: one that goes on counts from there."""
-        share = (values["step"] + 1) / self._steps
-        self.moved = max(self.moved, min(self._recorded + values["cases"] * share, self._cases))
-        self._show()
+        """Update number `values["step"]`, from 0, of `values["cases"]` cases: one that goes on counts from there.
+
+        Several workers are told apart by `values["worker"]`.
+        """
+        self._under_way[values.get("worker", 0)] = values["cases"] * (values["step"] + 1) / self._steps
+        self._move()
 
     def note_reconstruction(self, scene: str, step: int, steps: int) -> None:
         """One update of a scene's reconstruction, which is in no count: it is made once for all runs."""
@@ -55,10 +58,18 @@ class Bar:
         """One case is recorded."""
         self._recorded += 1
         self._failed += record.status == "error"
-        self.moved = max(self.moved, self._recorded)
-        self._show()
+        farthest = max(
+            self._under_way, key=self._under_way.__getitem__, default=0
+        )  # of several workers, likely its own
+        self._under_way[farthest] = max(0.0, self._under_way.get(farthest, 0.0) - 1)
+        self._move()
         if record.status == "error":
             self._console.print(f"{record.case_id}: {record.stage} failed: {record.error}", style="red", markup=False)
+
+    def _move(self) -> None:
+        """Never back, though a batch is taken apart or goes to another worker."""
+        self.moved = max(self.moved, min(self._recorded + sum(self._under_way.values()), self._cases))
+        self._show()
 
     def _show(self) -> None:
         failed = f", {self._failed} failed" if self._failed else ""

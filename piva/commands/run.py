@@ -1,42 +1,22 @@
 """`piva run BENCHMARK --method NAME`: one run for each seed; continues what is recorded."""
 
-import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from piva.commands.arguments import take_name
-from piva.commands.run_settings import image_settings
-from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED
-from piva.registry import resolve
+from piva.commands.run_settings import run_settings
+from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED, ConfigError
+
+SHARDS = "shards"
+"""Folder below a run that holds the shards somebody does by hand."""
 
 if TYPE_CHECKING:
-    from benchmarks.calibration import Calibration
-    from benchmarks.depth import Depths
-    from benchmarks.forecast import Command
+    from benchmarks.opening import Runs
     from benchmarks.plan import Plan
     from benchmarks.watching import Watch
-    from piva.data.pie_bench import Case
     from piva.records import RunFolder, RunRecord
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What every seed's run shares."""
-
-    benchmark: Any
-    config: Any
-    """RunConfig, with `method`."""
-    root: Path
-    cases: "list[Case]"
-    prior: Any
-    scorer: Any
-    depths: "Depths | None"
-    """None where the method reads no depth."""
-    watch: "Watch"
 
 
 def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
@@ -45,158 +25,131 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
     Raises:
         benchmarks.watching.Stopped: `watch`, which is told of every case, ended the run.
     """
-    from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
+    benchmark, config = run_settings(arguments)
+    from benchmarks.launch import check_disk
+    from benchmarks.opening import open_runs
+    from benchmarks.watching import Unwatched
+    from piva.tracking import check_tracker
 
-    name, rest = take_name("benchmark", BENCHMARKS | SCENE_BENCHMARKS, arguments, "run")
-    if name in SCENE_BENCHMARKS:
-        from piva.commands.run_scenes import main as run_scenes
-
-        return run_scenes(str(name), rest, watch)
-    config = image_settings(name, rest)
-    tools = _prepare(resolve("benchmark", BENCHMARKS | SCENE_BENCHMARKS, str(name)), config, watch)
+    check_tracker(config.tracker)
+    check_shard(config.shard)
+    if not config.dry_run:
+        check_disk(config.out)
+    runs = open_runs(benchmark, config, by_workers=config.executor != "in-process" and not config.dry_run)
     if config.dry_run:
-        return _forecast(tools)
+        from piva.commands.run_forecast import forecast
+
+        return forecast(runs)
     codes = []
     for seed in config.seeds:
-        codes.append(_run(tools, seed))
+        codes.append(_run(runs, seed, arguments, watch or Unwatched()))
         if codes[-1] == INTERRUPTED:
             break
     return max(codes)
 
 
-def _prepare(benchmark: Any, config: Any, watch: "Watch | None" = None) -> Tools:
-    """Everything that can be wrong before any work is found here."""
-    from benchmarks.depth import depths_of
-    from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
-    from benchmarks.plan import spread
-    from benchmarks.watching import Unwatched
-    from piva.tracking import check_tracker
-
-    check_tracker(config.tracker)
-    if not config.dry_run:
-        check_disk(config.out)
-    root = benchmark.locate(config.root, config.split)
-    cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
-    prior = load_prior(config.prior)
-    check_method(config.method, prior)
-    depths = depths_of(benchmark, root, cases, config.method, prior.image_size)
-    if config.prior.drop_text_encoder and not config.dry_run:
-        prior.drop_text_encoder(["", *(prompt for case in cases for prompt in (case.src, case.tgt))])
-    scorer = load_scorer(str(prior.device), config, benchmark.pictures)
-    return Tools(benchmark, config, root, cases, prior, scorer, depths, watch or Unwatched())
+def check_shard(shard: str | None) -> None:
+    """Raises ConfigError for a share that there is not."""
+    number, of = shard_of(shard)
+    if number > of:
+        raise ConfigError(f"--shard {shard}: of {of} shards the last is {of}/{of}")
 
 
-def _forecast(tools: Tools) -> int:
-    """Says what would be done, and what it would cost; and what a whole sweep over the benchmark would."""
-    from benchmarks.calibration import Calibration
-    from benchmarks.forecast import Command, forecast, sentences
-    from benchmarks.launch import plan_run
-    from benchmarks.pie_bench import cache_folder
-
-    config, plans = tools.config, {}
-    for seed in config.seeds:
-        record, path = _described(tools, seed)
-        plans[seed] = plan_run(path, record, tools.cases, config.batch_size)
-        _announce(tools, path, plans[seed])
-    calibration = Calibration(tools.prior, config.method, config.out)
-    command = Command(config.steps, cache_folder() / "psi", config.row_cache_gb > 0, tools.depths)
-    print("\n".join(sentences(forecast(plans, config.method, calibration, command))))
-    _print_sweep(tools, calibration, command)
-    return COMPLETE
+def shard_of(shard: str | None) -> tuple[int, int]:
+    """(number from 1, of how many); 1 of 1 is all there is."""
+    number, of = (shard or "1/1").split("/")
+    return int(number), int(of)
 
 
-def _print_sweep(tools: Tools, calibration: "Calibration", command: "Command") -> None:
-    from benchmarks.forecast import Tariff
-    from benchmarks.sweep_forecast import forecast_sweep, sweep_table
-    from piva.data.pie_bench import DataError
-    from piva.provenance import collect
-    from reports.terminal import wide_console
+def folder_of(runs: "Runs", record: "RunRecord") -> Path:
+    """The folder of the run, or of its shard."""
+    from benchmarks.launch import run_path
 
-    config, prior = tools.config, tools.prior
-    try:
-        cases = tools.benchmark.cases(tools.root)
-    except DataError as problem:  # in cases that this command does not ask for
-        print(f"the whole sweep is not reckoned: {problem}")
-        return
-    rates = calibration.rates(min(config.batch_size, len(cases)))
-    tariff = Tariff(prior, rates, calibration.case_bytes, command.steps, command.row_cache)
-    found = forecast_sweep(cases, config.seeds, config.method, tariff)
-    device = collect(str(prior.device)).device
-    wide_console().print(sweep_table(found, len(cases), len(config.seeds), tariff, device))
+    path = run_path(runs.config.out, record)
+    if runs.config.shard is None:
+        return path
+    number, of = shard_of(runs.config.shard)
+    return path / SHARDS / f"{number}-of-{of}"
 
 
-def _described(tools: Tools, seed: int) -> "tuple[RunRecord, Path]":
-    """The record of a seed's run, and the run's folder."""
-    from benchmarks.launch import describe, run_path
+def planned(runs: "Runs", record: "RunRecord") -> "Plan[Any]":
+    """What remains to be done; for a shard, of its share what neither the run nor the shard has."""
+    from benchmarks.launch import run_path
 
-    config = tools.config
-    record = describe(tools.benchmark, tools.root, config, config.method, tools.prior, tools.scorer, seed)
-    return record, run_path(config.out, record)
+    path = folder_of(runs, record)
+    plan = runs.plan(record, path)
+    if runs.config.shard is None:
+        return plan
+    whole = runs.plan(record, run_path(runs.config.out, record))
+    missing = {id_ for batch in whole.batches for id_ in batch.wanted}
+    return plan.only(missing & runs.share(*shard_of(runs.config.shard)))
 
 
-def _run(tools: Tools, seed: int) -> int:
-    from benchmarks.launch import plan_run
+def _run(runs: "Runs", seed: int, words: Sequence[str], watch: "Watch") -> int:
     from piva.records import RunFolder
     from piva.tracking import agent_waits, mirror_recorded
 
-    config = tools.config
-    record, path = _described(tools, seed)
+    config, record = runs.config, runs.record(seed)
+    path = folder_of(runs, record)
     with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
-        plan = plan_run(path, record, tools.cases, config.batch_size)
-        _announce(tools, path, plan)
-        if plan.remains and _execute(tools, record, folder, plan, seed):
+        plan = planned(runs, record)
+        announce(runs, path, plan)
+        if plan.remains and _execute(runs, record, folder, plan, words, watch):
             return INTERRUPTED
         if not plan.remains and agent_waits():
             mirror_recorded(config.tracker, path, config.tags)
     return conclude(path, plan)
 
 
-def _execute(tools: Tools, record: "RunRecord", folder: "RunFolder", plan: "Plan", seed: int) -> bool:
+def _execute(
+    runs: "Runs", record: "RunRecord", folder: "RunFolder", plan: "Plan[Any]", words: Sequence[str], watch: "Watch"
+) -> bool:
     """Does the work; true if it was interrupted from the keyboard."""
-    from benchmarks.launch import editor, launched
+    from benchmarks import under_way
+    from benchmarks.executors import carry_out
+    from benchmarks.executors.dispatch import Owner
+    from benchmarks.launch import launched
+    from benchmarks.limits import ErrorLimit, TooManyErrors
     from benchmarks.progress import Bar
-    from benchmarks.runner import Job, execute
+    from benchmarks.watching import Watchers
     from piva.tracking import open_mirror
 
-    config, prior = tools.config, tools.prior
-    record = launched(record, folder.path, plan.cases, config.batch_size, str(prior.device))
+    config = runs.config
+    record = launched(record, folder.path, plan.cases, runs.batch_size, str(runs.prior.device))
     folder.write_run(record)
-    every = math.gcd(config.image_every, config.metrics_every)
-    edit = editor(config.method, prior, config.steps, seed, config.row_cache_gb, tools.depths, every, folder.path)
     mirror = open_mirror(config.tracker, config.tags)
     mirror.start(record, folder.path)
     try:
         with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
-            observers, goes_on = (bar, mirror, tools.watch), tools.watch.goes_on
-            job = Job(
-                folder, record, lambda case: prior.image_size, edit, tools.scorer, observers, goes_on,
-                on_look=mirror.look, metrics_every=config.metrics_every, image_every=config.image_every,
-            )  # fmt: skip
-            execute(job, plan)
+            limit = ErrorLimit(config.max_errors, watch.goes_on)
+            observers = (bar, mirror, watch, limit)
+            watchers = Watchers(observers, limit.goes_on, mirror.look, bar.note_reconstruction)
+            carry_out(runs, words, Owner(folder, record, observers), plan, watchers)
+        under_way.clear(folder.path)
     except KeyboardInterrupt:
         print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)
         return True
+    except TooManyErrors as problem:
+        print(f"piva: {problem}", file=sys.stderr)
     finally:
         mirror.finish()
     return False
 
 
-def _announce(tools: Tools, path: Path, plan: "Plan") -> None:
-    height, width = tools.prior.image_size
-    resized = sum(tuple(case.image_size) != (height, width) for case in plan.cases)
-    parts = [f"{plan.edits} of {len(plan.cases)} cases to edit in {len(plan.batches)} batches"]
-    parts += [f"{len(plan.rescore)} to score again"] if plan.rescore else []
+def announce(runs: "Runs", path: Path, plan: "Plan[Any]") -> None:
+    """Says what is going to be done."""
+    parts = runs.intentions(plan)
     parts += [f"{len(plan.done)} done before"] if plan.done else []
     print(f"{path}: " + ", ".join(parts), file=sys.stderr)
-    if resized:
-        print(f"  {resized} images (and their masks) are resized to the prior's {width}x{height}", file=sys.stderr)
+    for note in runs.notes(plan):
+        print(f"  {note}", file=sys.stderr)
 
 
-def conclude(path: Path, plan: "Plan") -> int:
+def conclude(path: Path, plan: "Plan[Any]") -> int:
     """Says how the cases asked for ended."""
     from piva.records import read_cases
 
     records = read_cases(path)
-    counts = Counter(records[case.id].status for case in plan.cases)
+    counts = Counter(records[case.id].status if case.id in records else "not done" for case in plan.cases)
     print(f"{path}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
     return COMPLETE if counts["ok"] == len(plan.cases) else SOME_FAILED

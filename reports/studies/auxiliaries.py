@@ -136,7 +136,7 @@ def _difference(name: str, pair: PairedDifference) -> str:
 def _forest(base: Setting, others: Sequence[Setting], names: Sequence[str], figures: Figures) -> str:
     """A line for each setting, a panel for each number; what lies left of zero is smaller than the base's.
 
-    Panels are linear around zero and logarithmic beyond the power of ten above the middle setting: two settings of twelve are far off.
+    Panels are linear around zero, up to a power of ten, and logarithmic beyond: some settings are far off.
     """
     figure, axes = figures.grid(1, 1 + len(names), size=(2.4, 0.9 + 0.22 * len(others)))
     cost, *panels = axes[0]

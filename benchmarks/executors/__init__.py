@@ -1,0 +1,57 @@
+"""Who does the work of a run: this process, processes of this machine, a Ray cluster; the records are the same.
+
+(Slurm jobs do shards, each a run by itself: `benchmarks.executors.slurm`.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.executors.dispatch import Dispatch, Owner
+from benchmarks.executors.station import Order, devices_for
+from benchmarks.opening import Runs
+from benchmarks.plan import Plan
+from benchmarks.sweeps.crew import threads_each
+from benchmarks.watching import Watchers
+
+MOST_ON_CPU = 4
+"""Workers on a machine without a GPU, unless told otherwise: each has the models in memory. Ours."""
+
+
+def carry_out(runs: Runs, words: Sequence[str], owner: Owner, plan: Plan[Any], watchers: Watchers) -> None:
+    """Does what the plan says with the executor that the settings name.
+
+    Args:
+        words: the arguments of `piva run`, for workers to read again.
+
+    Raises:
+        ConfigError, PreflightError, Stopped: as `Dispatch.work`.
+    """
+    config = runs.config
+    if config.executor == "in-process":
+        runs.do(owner.record, plan, owner.folder, watchers)
+        return
+    count = min(config.workers or usual_workers(config.prior.device), len(runs.units(plan)))
+    order = Order(tuple(words), owner.record, owner.folder.path.resolve(), threads_each(count))
+    if config.executor == "ray":
+        from benchmarks.executors.ray_crew import RayCrew
+
+        with RayCrew(order, count, config.ray, config.prior.device) as crew:
+            Dispatch(crew, runs, owner, plan, watchers).work()
+        return
+    from benchmarks.executors.processes import Processes
+
+    with Processes(order, devices_for(config.prior.device, count)) as crew:
+        Dispatch(crew, runs, owner, plan, watchers).work()
+
+
+def usual_workers(device: str) -> int:
+    """One for each GPU, where the device is left open; else one for each core, MOST_ON_CPU at most."""
+    import torch
+
+    gpus = torch.cuda.device_count()
+    if gpus and device in ("auto", "cuda"):
+        return gpus
+    return 1 if gpus and device != "cpu" else min(MOST_ON_CPU, os.cpu_count() or 1)

@@ -1,0 +1,49 @@
+"""From settings to runs that can be planned and done, of pictures or of scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.picture_runs import PictureRuns
+from benchmarks.plan import Plan
+from benchmarks.recording import Writer
+from benchmarks.scene_runs import SceneRuns
+from benchmarks.scenes import SceneBenchmark
+from benchmarks.watching import Watchers
+from piva.records import RunRecord
+
+
+class Runs(Protocol):
+    """What `PictureRuns` and `SceneRuns` have in common."""
+
+    @property
+    def config(self) -> Any: ...
+    @property
+    def cases(self) -> list[Any]: ...
+    @property
+    def prior(self) -> Any: ...
+    @property
+    def batch_size(self) -> int: ...
+    def record(self, seed: int) -> RunRecord: ...
+    def plan(self, record: RunRecord, folder: Path) -> Plan[Any]: ...
+    def share(self, number: int, of: int) -> frozenset[str]: ...
+    def units(self, plan: Plan[Any]) -> list[Plan[Any]]: ...
+    def apart(self, plan: Plan[Any]) -> list[Plan[Any]]: ...
+    def do(self, record: RunRecord, plan: Plan[Any], folder: Writer, watchers: Watchers) -> None: ...
+    def intentions(self, plan: Plan[Any]) -> list[str]: ...
+    def notes(self, plan: Plan[Any]) -> list[str]: ...
+
+
+def open_runs(benchmark: Any, config: Any, by_workers: bool = False) -> Runs:
+    """The runs that the settings ask for, checked.
+
+    Args:
+        by_workers: others do the work; no weights are loaded here that they load.
+
+    Raises:
+        ConfigError, PreflightError: as `PictureRuns.opened`.
+    """
+    kind: Any = SceneRuns if isinstance(benchmark, SceneBenchmark) else PictureRuns
+    runs: Runs = kind.opened(benchmark, config, by_workers)
+    return runs

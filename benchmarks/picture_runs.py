@@ -1,0 +1,116 @@
+"""The runs of one `piva run` on a benchmark of pictures: models loaded, ready to be planned and done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks import launch
+from benchmarks.depth import Depths, depths_of
+from benchmarks.fitting import Fitting
+from benchmarks.plan import Batch, Plan, spread
+from benchmarks.recording import Writer
+from benchmarks.runner import RESCORE_TOGETHER, Job, execute
+from benchmarks.watching import Watchers
+from piva.data.pie_bench import Case
+from piva.records import RunRecord
+
+
+@dataclass(frozen=True)
+class PictureRuns:
+    """What every seed's run shares; whoever does a part of the work has one."""
+
+    benchmark: Any
+    config: Any
+    """RunConfig, with `method`."""
+    root: Path
+    cases: list[Case]
+    """Those asked for, in the order of the plan."""
+    prior: Any
+    scorer: Any
+    depths: Depths | None
+    """None where the method reads no depth."""
+    edits: Fitting = field(default_factory=Fitting)
+    """How many have been found to fit in memory together."""
+    scores: Fitting = field(default_factory=lambda: Fitting("scoring"))
+
+    @classmethod
+    def opened(cls, benchmark: Any, config: Any, by_workers: bool = False) -> PictureRuns:
+        """The runs that the settings ask for.
+
+        Args:
+            by_workers: others edit and score; no weights are loaded here that they load.
+
+        Raises:
+            ConfigError: the settings do not fit the data or the model.
+            PreflightError: data or weights are missing or cannot be read.
+        """
+        root = benchmark.locate(config.root, config.split)
+        cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
+        prior: Any = launch.prior_facts(config.prior) if by_workers else launch.load_prior(config.prior)
+        launch.check_method(config.method, prior)
+        depths = depths_of(benchmark, root, cases, config.method, prior.image_size)
+        if config.prior.drop_text_encoder and not (by_workers or config.dry_run):
+            prior.drop_text_encoder(["", *(prompt for case in cases for prompt in (case.src, case.tgt))])
+        device = "cpu" if by_workers else str(prior.device)
+        scorer = launch.load_scorer(device, config, benchmark.pictures)
+        return cls(benchmark, config, root, cases, prior, scorer, depths)
+
+    def record(self, seed: int) -> RunRecord:
+        """The run of a seed, with both keys and no launch."""
+        config = self.config
+        return launch.describe(self.benchmark, self.root, config, config.method, self.prior, self.scorer, seed)
+
+    def plan(self, record: RunRecord, folder: Path) -> Plan[Case]:
+        """What remains to be done, given what the run's folder holds."""
+        config = self.config
+        return launch.plan_run(folder, record, self.cases, config.batch_size)
+
+    @property
+    def batch_size(self) -> int:
+        """Cases edited together."""
+        return int(self.config.batch_size)
+
+    def share(self, number: int, of: int) -> frozenset[str]:
+        """The cases of a shard, `number` from 1: every so manyth batch of the whole."""
+        size = self.batch_size
+        return frozenset(case.id for k, case in enumerate(self.cases) if k // size % of == number - 1)
+
+    def units(self, plan: Plan[Case]) -> list[Plan[Case]]:
+        """The plan in parts that are done together by one worker: batches, and cases to score."""
+        again = [plan.rescore[k : k + RESCORE_TOGETHER] for k in range(0, len(plan.rescore), RESCORE_TOGETHER)]
+        return [plan.part((), cases) for cases in again] + [plan.part((batch,)) for batch in plan.batches]
+
+    def apart(self, plan: Plan[Case]) -> list[Plan[Case]]:
+        """A unit in parts of one case each, for a worker to try alone what others died of."""
+        wanted = [case for batch in plan.batches for case in batch.cases if case.id in batch.wanted]
+        alone = [plan.part((Batch((case,), frozenset([case.id])),)) for case in wanted]
+        return alone + [plan.part((), (case,)) for case in plan.rescore]
+
+    def do(self, record: RunRecord, plan: Plan[Case], folder: Writer, watchers: Watchers) -> None:
+        """Edits, scores and records what the plan says. Raises as `benchmarks.runner.execute` does."""
+        config, prior = self.config, self.prior
+        every = math.gcd(config.image_every, config.metrics_every)
+        edit = launch.editor(
+            config.method, prior, config.steps, record.seed, config.row_cache_gb, self.depths, every, folder.path
+        )
+        job = Job(
+            folder, record, lambda case: prior.image_size, edit, self.scorer, watchers.observers, watchers.goes_on,
+            on_look=watchers.on_look, metrics_every=config.metrics_every, image_every=config.image_every,
+            edits=self.edits, scores=self.scores,
+        )  # fmt: skip
+        execute(job, plan)
+
+    def intentions(self, plan: Plan[Case]) -> list[str]:
+        """What is going to be done, in phrases."""
+        parts = [f"{plan.edits} of {len(plan.cases)} cases to edit in {len(plan.batches)} batches"]
+        return parts + ([f"{len(plan.rescore)} to score again"] if plan.rescore else [])
+
+    def notes(self, plan: Plan[Case]) -> list[str]:
+        """What else is worth knowing before it begins, in sentences."""
+        height, width = self.prior.image_size
+        resized = sum(case.fault is None and case.image_size != (height, width) for case in plan.cases)
+        said = [f"{resized} images (and their masks) are resized to the prior's {width}x{height}"] if resized else []
+        return said + [f"{case.id} cannot be read: {case.fault}" for case in plan.cases if case.fault is not None]

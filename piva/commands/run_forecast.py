@@ -1,0 +1,79 @@
+"""`piva run ... --dry-run`: what would be done, and what it would cost."""
+
+from typing import TYPE_CHECKING, Any
+
+from piva.commands.run import announce, folder_of, planned
+from piva.errors import COMPLETE
+
+if TYPE_CHECKING:
+    from benchmarks.calibration import Calibration
+    from benchmarks.forecast import Command
+    from benchmarks.opening import Runs
+    from benchmarks.picture_runs import PictureRuns
+    from benchmarks.scene_runs import SceneRuns
+
+
+def forecast(runs: "Runs") -> int:
+    """Prints it for every seed: rows of the UNet, time, and room on the disk."""
+    from benchmarks.scene_runs import SceneRuns
+
+    return _of_scenes(runs) if isinstance(runs, SceneRuns) else _of_pictures(runs)  # type: ignore[arg-type]
+
+
+def _of_pictures(runs: "PictureRuns") -> int:
+    """Also what a whole sweep over the benchmark would cost."""
+    from benchmarks.calibration import Calibration
+    from benchmarks.forecast import Command, forecast, sentences
+    from benchmarks.pie_bench import cache_folder
+
+    config, plans = runs.config, {}
+    for seed in config.seeds:
+        record = runs.record(seed)
+        plans[seed] = planned(runs, record)
+        announce(runs, folder_of(runs, record), plans[seed])
+    calibration = Calibration(runs.prior, config.method, config.out)
+    command = Command(config.steps, cache_folder() / "psi", config.row_cache_gb > 0, runs.depths)
+    print("\n".join(sentences(forecast(plans, config.method, calibration, command))))
+    _print_sweep(runs, calibration, command)
+    return COMPLETE
+
+
+def _print_sweep(runs: "PictureRuns", calibration: "Calibration", command: "Command") -> None:
+    from benchmarks.forecast import Tariff
+    from benchmarks.sweep_forecast import forecast_sweep, sweep_table
+    from piva.data.pie_bench import DataError
+    from piva.provenance import collect
+    from reports.terminal import wide_console
+
+    config, prior = runs.config, runs.prior
+    try:
+        cases = runs.benchmark.cases(runs.root)
+    except DataError as problem:  # in cases that this command does not ask for
+        print(f"the whole sweep is not reckoned: {problem}")
+        return
+    rates = calibration.rates(min(config.batch_size, len(cases)))
+    tariff = Tariff(prior, rates, calibration.case_bytes, command.steps, command.row_cache)
+    found = forecast_sweep(cases, config.seeds, config.method, tariff)
+    device = collect(str(prior.device)).device
+    wide_console().print(sweep_table(found, len(cases), len(config.seeds), tariff, device))
+
+
+def _of_scenes(runs: "SceneRuns") -> int:
+    from benchmarks.calibration import earlier_runs
+    from benchmarks.cost import needs_of
+    from benchmarks.pie_bench import cache_folder
+    from benchmarks.scene_forecast import sentences
+    from piva.provenance import collect
+
+    config: Any = runs.config
+    earlier, here = earlier_runs(config.out), collect(str(runs.prior.device))
+    needs = needs_of(config.method).edit(config.steps)
+    for seed in config.seeds:
+        record = runs.record(seed)
+        plan = planned(runs, record)
+        announce(runs, folder_of(runs, record), plan)
+        rows = plan.edits * config.scene.views * needs.total
+        print(f"rows  {rows:,} through the UNet: {plan.edits} edits, {config.steps} steps, {config.scene.views} views")
+        for line in sentences(plan, record, config, earlier, here, cache_folder() / "fields"):
+            print(line)
+    return COMPLETE

@@ -1,0 +1,112 @@
+"""Runs whose work is done by processes of their own: the same records, whatever becomes of a worker."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from harness_world import write_bench
+
+from piva.cli import main
+from piva.records import read_cases, read_run
+
+FLAGS = ("--method", "piva", "--method.aux.lr", "0.01", "--steps", "3", "--batch-size", "2", "--tracker", "csv")
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return write_bench(tmp_path_factory.mktemp("data") / "bench", n=6, size=32)
+
+
+def words(bench, out, prior, *flags):
+    return ["run", "pie-bench", "--root", str(bench), "--out", str(out), "--prior.model", str(prior), *FLAGS, *flags]
+
+
+def only_run(out: Path) -> Path:
+    (path,) = (out / "pie-bench").iterdir()
+    return path
+
+
+def outcome(out: Path) -> dict:
+    """What a run has found, without what it took."""
+    cases = read_cases(only_run(out)).values()
+    return {case.case_id: (case.status, case.image_sha256, case.metrics, case.batch) for case in cases}
+
+
+TWO = ("--executor", "processes", "--workers", "2")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(bench, tmp_path_factory, tiny_pipeline_folder):
+    """Folder of a run by two workers that nobody disturbs."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    assert main(words(bench, out, tiny_pipeline_folder, *TWO)) == 0
+    return out
+
+
+def test_two_processes_find_what_one_does(bench, tmp_path, tiny_pipeline_folder, undisturbed):
+    assert main(words(bench, tmp_path, tiny_pipeline_folder)) == 0
+    theirs, ours = outcome(undisturbed), outcome(tmp_path)
+    assert ours.keys() == theirs.keys()
+    for case_id, (status, _, metrics, batch) in ours.items():
+        assert (status, batch) == (theirs[case_id][0], theirs[case_id][3]) == ("ok", 2)
+        scored = {name: value for name, value in metrics.items() if value is not None}
+        assert scored == pytest.approx({name: theirs[case_id][2][name] for name in scored}, rel=0.01, abs=1e-3)
+        assert scored["psnr"] > 0
+    updates = [(only_run(out) / "steps.csv").read_text().splitlines()[1:] for out in (tmp_path, undisturbed)]
+    counts = [sum(line.split(",")[1] == "direction_rms" for line in lines) for lines in updates]
+    assert counts == [3 * 3, 3 * 3]  # three steps of three batches
+    assert len(read_run(only_run(undisturbed)).launches) == 1
+
+
+def test_what_a_dead_worker_held_is_done_by_another(bench, tmp_path, tiny_pipeline_folder, undisturbed):
+    command = words(bench, tmp_path, tiny_pipeline_folder, *TWO)
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        run = subprocess.Popen([sys.executable, "-m", "piva.cli", *command], stderr=file, stdout=file)
+    killed = False
+    while run.poll() is None and not killed:
+        time.sleep(0.05)
+        found = list(tmp_path.glob("pie-bench/*/cases.jsonl"))
+        if found and found[0].read_bytes().count(b"\n") >= 2:  # the first batch is recorded
+            for child in children(run.pid):
+                os.kill(child, signal.SIGKILL)
+                killed = True
+    assert run.wait(120) == 0
+    assert killed
+    assert outcome(tmp_path) == outcome(undisturbed)
+    assert "died (signal SIGKILL)" in log.read_text()
+
+
+def children(pid: int) -> list[int]:
+    """Spawned workers of a process (its resource tracker aside)."""
+    ids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in ids if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "sentence"),
+    [
+        (("--shard", "3/2"), 2, "--shard 3/2: of 2 shards the last is 2/2"),
+        (("--shard", "0/2"), 2, "--shard"),
+    ],
+)
+def test_what_is_wrong_is_said(flags, code, sentence, bench, tmp_path, tiny_pipeline_folder, capsys):
+    assert main(words(bench, tmp_path, tiny_pipeline_folder, *flags)) == code
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_worker_that_cannot_begin_ends_the_run(bench, tmp_path, tiny_pipeline_folder, capsys):
+    """The owner reads configurations alone; that a weight is gone is found by its workers."""
+    import shutil
+
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_pipeline_folder, broken)
+    (weights,) = (broken / "unet").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    code = main(words(bench, tmp_path / "runs", broken, "--executor", "processes", "--workers", "1"))
+    assert code == 3
+    assert "cannot load the prior" in capsys.readouterr().err
