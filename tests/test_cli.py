@@ -173,9 +173,9 @@ def test_failed_cases_end_with_1(world, capsys):
 
 def test_bad_data_ends_with_3_before_any_work(world, capsys):
     mapping = world.root / "mapping_file.json"
-    mapping.write_text(mapping.read_text().replace('"editing_type_id": "4"', '"editing_type_id": "44"'))
+    mapping.write_text(mapping.read_text().replace('"000000000004": {', '"00000000004": {'))
     assert world() == 3
-    assert "000000000004" in capsys.readouterr().err
+    assert "00000000004: the id is not 12 digits" in capsys.readouterr().err
     assert not list(world.out.glob("*/*/run.json"))
 
 

@@ -9,12 +9,13 @@ from copy import copy
 from typing import Annotated, Any, TypeVar, get_origin, get_type_hints
 
 import tyro
-from pydantic import ValidationError, create_model
+from pydantic import AfterValidator, ValidationError, create_model
 from pydantic_core import ErrorDetails
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from piva.commands.literals import standing_alone
 from piva.config import Settings, identity
+from piva.data.prompts import prompt_problem
 from piva.errors import ConfigError
 from piva.registry import resolve
 
@@ -48,6 +49,17 @@ def parse(kind: type[S], command: str, arguments: Sequence[str], about: str | No
         return kind.model_validate(values)
     except ValidationError as problem:
         raise ConfigError("; ".join(_sentence(kind, error) for error in problem.errors())) from None
+
+
+def prompt_of(flag: str) -> AfterValidator:
+    """What checks that a flag's value is a prompt."""
+
+    def checked(prompt: str) -> str:
+        if problem := prompt_problem(prompt):
+            raise ValueError(f"{flag} {problem}")
+        return prompt
+
+    return AfterValidator(checked)
 
 
 def _unchecked(info: StructTypeInfo) -> StructConstructorSpec | None:

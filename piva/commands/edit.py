@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from pydantic import AfterValidator
 
-from piva.commands.arguments import parse, take, with_method
+from piva.commands.arguments import parse, prompt_of, take, with_method
 from piva.commands.score_lines import print_scores
 from piva.config import MetricFlags, PriorConfig, Settings, identity, runtime
-from piva.data.prompts import sound_prompt
 from piva.errors import COMPLETE, ConfigError, PreflightError
 
 if TYPE_CHECKING:
@@ -32,10 +30,10 @@ class EditConfig(Settings):
     picture: Annotated[Path, tyro.conf.Positional] = identity()
     """Any image file, of any size."""
 
-    source: Annotated[str, AfterValidator(sound_prompt)] = identity()
+    source: Annotated[str, prompt_of("--source")] = identity()
     """What the picture shows."""
 
-    target: Annotated[str, AfterValidator(sound_prompt)] = identity()
+    target: Annotated[str, prompt_of("--target")] = identity()
     """What it should show."""
 
     steps: int = identity(200, ge=1)
@@ -68,7 +66,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     _check_picture(config.picture)
     _check_depth(config)
-    from benchmarks.launch import check_disk, check_method, load_prior, load_scorer
+    from benchmarks.launch import check_method, load_prior, load_scorer
+    from benchmarks.preflight import check_disk
     from piva.data.images import ImageFileError, to_eight_bits
     from piva.data.photos import fit_photo, read_photo
     from piva.editing import EditInput

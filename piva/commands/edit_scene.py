@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from pydantic import AfterValidator
 
-from piva.commands.arguments import parse, take, with_method
+from piva.commands.arguments import parse, prompt_of, take, with_method
 from piva.commands.score_lines import print_scores
 from piva.config import Color, MetricFlags, PriorConfig, Settings, identity, runtime
-from piva.data.prompts import sound_prompt
 from piva.errors import COMPLETE, ConfigError, PreflightError
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_settings import SceneEditSettings
@@ -35,10 +33,10 @@ class EditSceneConfig(Settings):
     """Folder of the capture: nerfstudio's transforms.json, or NeRF-synthetic's transforms_train.json and its like. Or a
     scene of the Toybox's own sets, such as in2n-toybox/red-cube, which is drawn when it is not there."""
 
-    source: Annotated[str, AfterValidator(sound_prompt)] = identity()
+    source: Annotated[str, prompt_of("--source")] = identity()
     """What the scene shows."""
 
-    target: Annotated[str, AfterValidator(sound_prompt)] = identity()
+    target: Annotated[str, prompt_of("--target")] = identity()
     """What it should show."""
 
     steps: int = identity(300, ge=1)
@@ -82,8 +80,9 @@ def main(arguments: Sequence[str]) -> int:
     name, _ = take("--method", arguments)
     kind, rest = with_method(EditSceneConfig, METHODS, arguments if name else ["--method", "piva", *arguments])
     config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(METHODS)))
-    from benchmarks.launch import check_disk, check_method, load_prior
+    from benchmarks.launch import check_method, load_prior
     from benchmarks.pie_bench import cache_folder
+    from benchmarks.preflight import check_disk
     from benchmarks.progress import Bar
     from benchmarks.scene_launch import load_scene_scorer
     from benchmarks.scenes import scene_folder

@@ -53,7 +53,8 @@ def read_image(path: Path, alpha: bool = False) -> Tensor:
     """
     with opened(path) as image:
         picture = from_deep(image) if is_deep(image) else image
-        pixels = np.asarray(picture.convert("RGBA" if alpha else "RGB"))  # [H, W, 3|4] uint8
+        opacity = alpha or "transparency" in picture.info
+        pixels = np.asarray(picture.convert("RGBA" if opacity else "RGB"))[..., : 4 if alpha else 3]  # [H, W, 3|4]
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
 
 

@@ -50,7 +50,7 @@ def test_a_value_that_is_not_allowed_is_answered_with_its_flag_and_2(flags, sent
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["edit", "a.png", "--source", "", "--target", "b"], "--source '': must not be empty"),
+        (["edit", "a.png", "--source", "", "--target", "b"], "--source is empty"),
         (["toybox", "write", "x", "--size", "1025"], "--size 1025: must be at most 1024"),
         (["toybox", "samples"], "prompts: takes 1 or more"),
         (["check", "memory", "--batch-sizes", "4", "0"], "--batch-sizes 0: must be above 0"),
