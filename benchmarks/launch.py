@@ -1,8 +1,6 @@
 """From settings to a run that can start: prior and scorer loaded, keys computed, records opened, plan made."""
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", "StableDiffusionPrior", "PriorFacts")
 S = TypeVar("S", "Scorer", "SceneScorer")
-FREE_BYTES = 100 * 2**20
 
 
 def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
@@ -230,16 +227,3 @@ def launched(record: RunRecord, path: Path, cases: Sequence[Plannable], batch_si
         started=now(), planned=[case.id for case in cases], batch_size=batch_size, provenance=collect(device)
     )
     return record.model_copy(update={"launches": [*earlier, launch]})
-
-
-def check_disk(out: Path) -> None:
-    """Raises PreflightError unless `out` can be made, written to, and has some room left."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-        free = shutil.disk_usage(out).free
-    except OSError as problem:
-        raise PreflightError(f"cannot write to {out}: {problem}") from problem
-    if free < FREE_BYTES:
-        raise PreflightError(f"{out} has {free / 2**20:.0f} MB left; free some room, or give another folder with --out")

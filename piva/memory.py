@@ -36,6 +36,8 @@ from piva.course import course_without_numbers
 from piva.priors.shapes import PriorShape, WeightlessPrior
 from piva.scores import Row, ScoreEngine
 
+VERSION = 1
+"""Raised when the same shapes give another estimate."""
 RESERVE = 2**30
 """Bytes of a device to leave for what is not counted; ours, a guess that no measurement supports yet."""
 

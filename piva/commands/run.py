@@ -26,8 +26,8 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
         benchmarks.watching.Stopped: `watch`, which is told of every case, ended the run.
     """
     benchmark, config = run_settings(arguments)
-    from benchmarks.launch import check_disk
     from benchmarks.opening import open_runs
+    from benchmarks.preflight import check_disk
     from benchmarks.watching import Unwatched
     from piva.tracking import check_tracker
 

@@ -80,8 +80,9 @@ def main(arguments: Sequence[str]) -> int:
     if not config.images.is_dir():
         raise ConfigError(f"--images {config.images} is no folder")
 
-    from benchmarks.launch import check_disk, launched, load_scorer, plan_run
+    from benchmarks.launch import launched, load_scorer, plan_run
     from benchmarks.plan import spread
+    from benchmarks.preflight import check_disk
     from piva.commands.run import conclude
     from piva.devices import pick_device
     from piva.records import RunFolder
