@@ -209,8 +209,8 @@ STUDY = Study(
     parts=(
         Part("drift-2d", 2.0),
         Part("drift-2d-5000", 1.0),
-        Part("drift-3d-5000", 8.8),
-        Part("drift-3d", 10.5),
+        Part("drift-3d-5000", 1.3),
+        Part("drift-3d", 2.5),
     ),
     page=page,
 )

@@ -51,7 +51,7 @@ def test_the_studies_ask_what_they_are_for():
     for name, guidance in (("lambda", 7.5), ("lambda-guidance3", 3.0)):
         found = configs(read_sweep(FILES / f"{name}.yaml"))
         assert [(c.method.lam, c.method.guidance, c.limit) for c in found] == [(lam, guidance, 60) for lam in lams]
-    for name, steps, cases in (("drift-3d", 15_000, 4), ("drift-3d-5000", 5000, 10)):
+    for name, steps, cases in (("drift-3d", 15_000, 4), ("drift-3d-5000", 5000, 6)):
         found = configs(read_sweep(FILES / f"{name}.yaml"))
         assert [(c.method.name, c.steps, len(c.case)) for c in found] == [("dds", steps, cases), ("piva", steps, cases)]
     (long, short) = (configs(read_sweep(FILES / f"{name}.yaml")) for name in ("drift-2d", "drift-2d-5000"))
