@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from benchmarks import launch
 from benchmarks.depth import Depths, depths_of
 from benchmarks.fitting import Fitting
 from benchmarks.plan import Batch, Plan, spread
+from benchmarks.preflight import preflight_pictures
 from benchmarks.recording import Writer
 from benchmarks.runner import RESCORE_TOGETHER, Job, execute
 from benchmarks.watching import Watchers
@@ -103,6 +105,11 @@ class PictureRuns:
         )  # fmt: skip
         execute(job, plan)
 
+    def preflight(self, plans: Sequence[Plan[Case]], records: Sequence[RunRecord]) -> None:
+        """Raises PreflightError where the runs cannot succeed as things are; a dry run only says so."""
+        config = self.config
+        preflight_pictures(config, self.prior, plans, 1 if config.executor == "in-process" else config.workers or 1)
+
     def intentions(self, plan: Plan[Case]) -> list[str]:
         """What is going to be done, in phrases."""
         parts = [f"{plan.edits} of {len(plan.cases)} cases to edit in {len(plan.batches)} batches"]
@@ -112,5 +119,4 @@ class PictureRuns:
         """What else is worth knowing before it begins, in sentences."""
         height, width = self.prior.image_size
         resized = sum(case.fault is None and case.image_size != (height, width) for case in plan.cases)
-        said = [f"{resized} images (and their masks) are resized to the prior's {width}x{height}"] if resized else []
-        return said + [f"{case.id} cannot be read: {case.fault}" for case in plan.cases if case.fault is not None]
+        return [f"{resized} images (and their masks) are resized to the prior's {width}x{height}"] if resized else []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import launch, scene_launch
 from benchmarks.plan import Batch, Plan, spread
+from benchmarks.preflight import preflight_scenes
 from benchmarks.recording import Writer
 from benchmarks.scene_runner import SceneJob, execute
 from benchmarks.scenes import SceneBenchmark, SceneEditCase
@@ -83,6 +85,10 @@ class SceneRuns:
             watchers.observers, watchers.goes_on, watchers.on_look,
         )  # fmt: skip
         execute(job, plan, watchers.on_reconstruction)
+
+    def preflight(self, plans: Sequence[Plan[SceneEditCase]], records: Sequence[RunRecord]) -> None:
+        """Raises PreflightError where the runs cannot succeed as things are; a dry run only says so."""
+        preflight_scenes(self.config, self.prior, plans, records)
 
     def intentions(self, plan: Plan[SceneEditCase]) -> list[str]:
         """What is going to be done, in phrases."""

@@ -94,6 +94,8 @@ def _run(runs: "Runs", seed: int, words: Sequence[str], watch: "Watch") -> int:
     with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
         plan = planned(runs, record)
         announce(runs, path, plan)
+        if plan.remains:
+            runs.preflight([plan], [record])
         if plan.remains and _execute(runs, record, folder, plan, words, watch):
             return INTERRUPTED
         if not plan.remains and agent_waits():

@@ -31,6 +31,7 @@ def _of_pictures(runs: "PictureRuns") -> int:
         record = runs.record(seed)
         plans[seed] = planned(runs, record)
         announce(runs, folder_of(runs, record), plans[seed])
+    runs.preflight(list(plans.values()), [])
     calibration = Calibration(runs.prior, config.method, config.out)
     command = Command(config.steps, cache_folder() / "psi", config.row_cache_gb > 0, runs.depths)
     print("\n".join(sentences(forecast(plans, config.method, calibration, command))))
@@ -72,6 +73,7 @@ def _of_scenes(runs: "SceneRuns") -> int:
         record = runs.record(seed)
         plan = planned(runs, record)
         announce(runs, folder_of(runs, record), plan)
+        runs.preflight([plan], [record])
         rows = plan.edits * config.scene.views * needs.total
         print(f"rows  {rows:,} through the UNet: {plan.edits} edits, {config.steps} steps, {config.scene.views} views")
         for line in sentences(plan, record, config, earlier, here, cache_folder() / "fields"):
