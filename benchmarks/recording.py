@@ -95,5 +95,10 @@ def unscored(record: CaseRecord) -> CaseRecord:
 def close(job: Recording, record: CaseRecord, source: Tensor | None = None, edited: Tensor | None = None) -> None:
     """Writes a case's record, and tells the observers; pictures are [3, H, W]."""
     job.folder.append(record)
+    tell(job, record, source, edited)
+
+
+def tell(job: Recording, record: CaseRecord, source: Tensor | None = None, edited: Tensor | None = None) -> None:
+    """Tells the observers of a case whose record is written."""
     for observer in job.observers:
         observer.case(record, source, edited)

@@ -17,7 +17,7 @@ from benchmarks.course import growth
 from benchmarks.fitting import Fitting, Outcome
 from benchmarks.plan import Batch, Plan
 from benchmarks.recording import Skipped as Skipped
-from benchmarks.recording import Writer, begun, close, note_costs, note_failure, summary, unscored
+from benchmarks.recording import Writer, begun, close, note_costs, note_failure, summary, tell, unscored
 from benchmarks.watching import Observer, Stopped, Unwatched
 from piva.data.images import read_image, to_eight_bits, to_pil
 from piva.data.pie_bench import Case, load_image, load_mask, load_true_edit
@@ -238,5 +238,6 @@ def _fail(job: Job, work: Work, stage: Stage, problem: BaseException) -> None:
 
 
 def _close(job: Job, work: Work) -> None:
-    close(job, work.record, work.source, work.edited)
+    job.folder.append(work.record)
     work.closed = True
+    tell(job, work.record, work.source, work.edited)

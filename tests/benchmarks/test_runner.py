@@ -6,38 +6,15 @@ import os
 import numpy as np
 import pytest
 import torch
-from harness_world import PlainScorer, brighten, case_file, output, write_bench
+from harness_world import PlainScorer, case_file, output
+from runner_world import Run
 
-from benchmarks.plan import compose, spread
-from benchmarks.runner import Job, Skipped, execute
+from benchmarks.runner import Skipped
 from benchmarks.watching import Stopped, Unwatched
 from piva.data.images import read_image, to_eight_bits, to_pil
 from piva.data.pie_bench import load_image, read
 from piva.errors import ConfigError, PreflightError
-from piva.provenance import collect
-from piva.records import Launch, RunFolder, RunRecord, now, read_cases
-
-
-class Run:
-    """A run of the stand-ins in a temporary folder; `go` does what remains."""
-
-    def __init__(self, tmp_path, n=10, size=(16, 16)):
-        self.root, self.path, self.size = tmp_path / "bench", tmp_path / "run", size
-        write_bench(self.root, n)
-        self.scorer, self.watched = PlainScorer(), []
-
-    def go(self, edit=brighten, batch_size=4, score_key="k", observers=(), goes_on=lambda: True):
-        cases = spread(read(self.root), None)
-        launch = Launch(started=now(), planned=[c.id for c in cases], batch_size=batch_size, provenance=collect())
-        record = RunRecord(
-            edit_key="e", score_key=score_key, benchmark="pie-bench", benchmark_version=1, root=str(self.root),
-            method="dds", method_version=1, settings={}, prior={}, steps=3, seed=0, metrics={}, launches=[launch],
-        )  # fmt: skip
-        with RunFolder(self.path) as folder:
-            folder.write_run(record)
-            plan = compose(cases, batch_size, read_cases(self.path), score_key, self.path)
-            execute(Job(folder, record, lambda case: self.size, edit, self.scorer, observers, goes_on), plan)
-        return read_cases(self.path)
+from piva.records import read_cases
 
 
 @pytest.fixture
