@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,19 @@ def test_an_edit_that_runs_away_fails_alone(tmp_path, cache, prior, monkeypatch)
     assert {id_: case.status for id_, case in cases.items() if case.status != "ok"} == {"scene-0-1": "error"}
     assert len(cases) == 3
     assert (cases["scene-0-1"].stage, cases["scene-0-1"].error) == ("edit", "RuntimeError: poisoned")
+
+
+def test_the_last_finite_field_of_an_edit_that_ran_away_is_kept(tmp_path, cache, prior, monkeypatch):
+    import benchmarks.scene_launch as launch
+
+    real = launch.edit_scene
+    monkeypatch.setattr(launch, "edit_scene", lambda *facts, **kept: replace(real(*facts, **kept), error="ran away"))
+    code, folder = run(write_scenes(tmp_path / "data"), tmp_path / "runs", "--method", "dds", *prior)
+    (case,) = read_cases(folder).values()
+    assert code == 1
+    assert (case.status, case.stage, case.error) == ("error", "edit", "ValueError: ran away")
+    assert (folder / case.field).is_file()
+    assert (case.metrics, case.seconds_step, case.unet_rows) == ({}, None, 12)
 
 
 def test_lambda_0_is_dds_and_the_field_on_disk_is_the_edited_one(tmp_path, cache, prior):
