@@ -40,7 +40,7 @@ class Short:
 
 
 @dataclass(frozen=True)
-class Room:
+class RoomOnDevice:
     """Bytes of a device's memory."""
 
     free: int
@@ -115,19 +115,19 @@ def _shape(prior: Any) -> Any:
     return PriorShape.of(prior) if isinstance(prior, StableDiffusionPrior) else getattr(prior, "shape", None)
 
 
-def _room(device: torch.device) -> Room | None:
+def _room(device: torch.device) -> RoomOnDevice | None:
     if device.type == "cpu":
         memory = psutil.virtual_memory()
-        return Room(memory.available + psutil.Process().memory_info().rss, memory.total)
+        return RoomOnDevice(memory.available + psutil.Process().memory_info().rss, memory.total)
     if device.type != "cuda":
         return None
     if torch.cuda.is_initialized():
         free, total = torch.cuda.mem_get_info(device)
-        return Room(free + torch.cuda.memory_reserved(device), total)
+        return RoomOnDevice(free + torch.cuda.memory_reserved(device), total)
     for row in _nvidia_smi("--query-gpu=memory.free,memory.total", device):
         if all(field.isdigit() for field in row):  # "[N/A]" on a part of a GPU
             free, total = (int(field) * 2**20 for field in row)
-            return Room(free, total)
+            return RoomOnDevice(free, total)
     return None
 
 

@@ -59,15 +59,17 @@ def unreadable(files: Iterable[Path]) -> Mapping[Path, str]:
 
 
 def _scene_problem(folder: Path) -> str | None:
+    """The first thing that is wrong with a capture, and how many more are."""
     try:
         listing = list_scene(folder.resolve())
-    except (DataError, OSError) as problem:
-        return str(problem)
-    wrong = unreadable(shot.file for shot in (*listing.train, *listing.test))
-    for file, why in wrong.items():
-        more = f", and {len(wrong) - 1} more of its pictures" if len(wrong) > 1 else ""
-        return f"{folder}: {file.name}: {why}{more}"
-    return None
+        pictures = unreadable(shot.file for shot in (*listing.train, *listing.test))
+        problems = [f"{file.name}: {why}" for file, why in pictures.items()]
+    except DataError as problem:
+        problems = list(problem.problems)
+    except OSError as problem:
+        problems = [str(problem)]
+    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return f"{folder}: {problems[0]}{more}" if problems else None
 
 
 def _looks_whole(path: Path) -> bool:
