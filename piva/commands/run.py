@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from piva.commands.run_settings import run_settings
-from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED, ConfigError
-
-SHARDS = "shards"
-"""Folder below a run that holds the shards somebody does by hand."""
+from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED
 
 if TYPE_CHECKING:
     from benchmarks.opening import Runs
@@ -28,6 +25,7 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
     benchmark, config = run_settings(arguments)
     from benchmarks.opening import open_runs
     from benchmarks.preflight import check_disk
+    from benchmarks.shards import check_shard
     from benchmarks.watching import Unwatched
     from piva.tracking import check_tracker
 
@@ -48,49 +46,16 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
     return max(codes)
 
 
-def check_shard(shard: str | None) -> None:
-    """Raises ConfigError for a share that there is not."""
-    number, of = shard_of(shard)
-    if number > of:
-        raise ConfigError(f"--shard {shard}: of {of} shards the last is {of}/{of}")
-
-
-def shard_of(shard: str | None) -> tuple[int, int]:
-    """(number from 1, of how many); 1 of 1 is all there is."""
-    number, of = (shard or "1/1").split("/")
-    return int(number), int(of)
-
-
-def folder_of(runs: "Runs", record: "RunRecord") -> Path:
-    """The folder of the run, or of its shard."""
-    from benchmarks.launch import run_path
-
-    path = run_path(runs.config.out, record)
-    if runs.config.shard is None:
-        return path
-    number, of = shard_of(runs.config.shard)
-    return path / SHARDS / f"{number}-of-{of}"
-
-
-def planned(runs: "Runs", record: "RunRecord") -> "Plan[Any]":
-    """What remains to be done; for a shard, of its share what neither the run nor the shard has."""
-    from benchmarks.launch import run_path
-
-    path = folder_of(runs, record)
-    plan = runs.plan(record, path)
-    if runs.config.shard is None:
-        return plan
-    whole = runs.plan(record, run_path(runs.config.out, record))
-    missing = {id_ for batch in whole.batches for id_ in batch.wanted}
-    return plan.only(missing & runs.share(*shard_of(runs.config.shard)))
-
-
 def _run(runs: "Runs", seed: int, words: Sequence[str], watch: "Watch") -> int:
+    from benchmarks.shards import folder_of, planned
     from piva.records import RunFolder
     from piva.tracking import agent_waits, mirror_recorded
 
     config, record = runs.config, runs.record(seed)
     path = folder_of(runs, record)
+    if config.shard is not None and not planned(runs, record).cases:
+        print(f"{path}: nothing to do: the run has all of this share")
+        return COMPLETE
     with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
         plan = planned(runs, record)
         announce(runs, path, plan)
@@ -140,11 +105,14 @@ def _execute(
 
 def announce(runs: "Runs", path: Path, plan: "Plan[Any]") -> None:
     """Says what is going to be done."""
+    from benchmarks.shards import unmerged
+
     parts = runs.intentions(plan)
     parts += [f"{len(plan.done)} done before"] if plan.done else []
     print(f"{path}: " + ", ".join(parts), file=sys.stderr)
-    for note in runs.notes(plan):
-        print(f"  {note}", file=sys.stderr)
+    for note in (*runs.notes(plan), unmerged(path)):
+        if note is not None:
+            print(f"  {note}", file=sys.stderr)
 
 
 def conclude(path: Path, plan: "Plan[Any]") -> int:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from piva.commands.run import announce, folder_of, planned
+from piva.commands.run import announce
 from piva.errors import COMPLETE
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def _of_pictures(runs: "PictureRuns") -> int:
     from benchmarks.calibration import Calibration
     from benchmarks.forecast import Command, forecast, sentences
     from benchmarks.pie_bench import cache_folder
+    from benchmarks.shards import folder_of, planned
 
     config, plans = runs.config, {}
     for seed in config.seeds:
@@ -64,6 +65,7 @@ def _of_scenes(runs: "SceneRuns") -> int:
     from benchmarks.cost import needs_of
     from benchmarks.pie_bench import cache_folder
     from benchmarks.scene_forecast import sentences
+    from benchmarks.shards import folder_of, planned
     from piva.provenance import collect
 
     config: Any = runs.config
