@@ -284,7 +284,7 @@ def read_run(path: Path) -> RunRecord:
         return RunRecord.model_validate(content)
     except FileNotFoundError:
         raise ConfigError(f"{path} holds no run (there is no {RUN_FILE})") from None
-    except (ValidationError, ValueError, AttributeError) as problem:
+    except (ValidationError, ValueError, AttributeError, RecursionError) as problem:
         if isinstance(problem, ConfigError):
             raise
         raise ConfigError(f"{path / RUN_FILE} is damaged: {problem}") from problem

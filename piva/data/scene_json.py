@@ -14,8 +14,13 @@ from piva.data.problems import DataError, validation_sentences
 
 LENS_KEYS = ("k1", "k2", "k3", "k4", "p1", "p2")
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
+LARGEST = 1e18
+"""Of a number that is read, either way; ours, so that squares stay finite in float32."""
+NARROWEST = 1e-3
+"""Of a field of view, in radians or degrees; ours, so that focal lengths stay finite."""
+
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
+Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=LARGEST)]
 Row = tuple[Number, Number, Number, Number]
 
 
@@ -101,7 +106,7 @@ class SyntheticFrame(_Json):
 class Synthetic(_Json):
     """transforms_train.json and the like, of NeRF's Blender scenes."""
 
-    camera_angle_x: Annotated[float, Field(gt=0, lt=math.pi)]
+    camera_angle_x: Annotated[float, Field(ge=NARROWEST, lt=math.pi)]
     """Horizontal field of view in radians."""
     frames: Annotated[list[SyntheticFrame], Field(min_length=1)]
 
@@ -111,7 +116,7 @@ class PathFrame(_Json):
 
     camera_to_world: Annotated[list[Number], BeforeValidator(_flat), Field(min_length=16, max_length=16)]
     """Row by row."""
-    fov: Annotated[float, Field(gt=0, lt=180)]
+    fov: Annotated[float, Field(ge=NARROWEST, lt=180)]
     """Vertical, in degrees."""
 
 
