@@ -11,7 +11,6 @@ from typing import Any
 from benchmarks import launch
 from benchmarks.depth import Depths, depths_of
 from benchmarks.fitting import Fitting
-from benchmarks.fitting import Fitting
 from benchmarks.plan import Batch, Plan, spread
 from benchmarks.preflight import preflight_pictures
 from benchmarks.recording import Writer
@@ -102,7 +101,6 @@ class PictureRuns:
         job = Job(
             folder, record, lambda case: prior.image_size, edit, self.scorer, watchers.observers, watchers.goes_on,
             on_look=watchers.on_look, metrics_every=config.metrics_every, image_every=config.image_every,
-            edits=self.edits, scores=self.scores,
             edits=self.edits, scores=self.scores,
         )  # fmt: skip
         execute(job, plan)
