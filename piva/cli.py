@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("piva.commands.render:main", "a video of a radiance field along a camera path"),
     "score": ("piva.commands.score:main", "score a stored run again, with other metrics, without editing"),
     "score-folder": ("piva.commands.score_folder:main", "score anyone's edited images, named by case id"),
+    "runs": ("piva.commands.runs:main", "what runs there are: cases done, failed, left; when, and how large"),
     "show": ("piva.commands.show:main", "one run: settings, scores with intervals, failures"),
     "compare": ("piva.commands.compare:main", "two runs on the same cases: paired differences"),
     "report": ("piva.commands.report:main", "tables (Markdown, CSV) and a page with every edit"),
@@ -29,7 +30,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "study": ("piva.commands.study:main", "ablation studies: their sweeps, and a page made from the records"),
     "list": ("piva.commands.listing:main", "methods, benchmarks or metrics"),
     "toybox": ("piva.commands.toybox:main", "the embedded world: write data, train, measure, sample"),
-    "check": ("piva.commands.check:main", "this machine (env), a data folder (data DIR), or what fits a GPU (memory)"),
+    "check": ("piva.commands.check:main", "this machine (env), data (data DIR), a run (run RUN), a GPU (memory)"),
+    "merge": ("piva.commands.merge:main", "shards of a run, or copies from several machines, become one run"),
+    "gc": ("piva.commands.gc:main", "what no run points to; removed only when asked"),
 }
 """Command -> where it is, and what it does."""
 

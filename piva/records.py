@@ -47,6 +47,12 @@ class Launch(Record):
     """Ids of the cases asked for."""
     batch_size: int
     provenance: Provenance
+    ended: str | None = None
+    """When it ended; None while it runs, and for good where it was killed."""
+    seconds: float | None = None
+    """Wall time."""
+    peak_bytes: int | None = None
+    """Most memory that was taken."""
 
 
 class RunRecord(Record):

@@ -10,6 +10,7 @@ import polars as pl
 
 from piva.metrics import INFO, MetricInfo
 from piva.records import CaseRecord, RunRecord, find_run, read_cases, read_run, run_folders
+from reports.labels import labels_of
 
 COSTS = (
     "seconds_edit", "seconds_step", "unet_rows", "unet_rows_backward", "rows_cached", "psi_rows", "peak_bytes",
@@ -84,43 +85,10 @@ def long_table(runs: Sequence[Run]) -> pl.DataFrame:
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """A short name for each run: its method, and what sets it apart from the other runs of that method.
-
-    What is None or False is left unsaid.
-    """
-    facts = [_facts(run.record) for run in runs]
-    names = []
-    for run, own in zip(runs, facts, strict=True):
-        siblings = [f for other, f in zip(runs, facts, strict=True) if other.record.method == run.record.method]
-        apart = [name for name in own if len({str(sibling.get(name)) for sibling in siblings}) > 1]
-        said = [name for name in apart if own[name] is not None and own[name] is not False]
-        names.append(" ".join([run.record.method, *(f"{name.rpartition('.')[2]}={own[name]}" for name in said)]))
-    twice = {name for name in names if names.count(name) > 1}
-    return [
-        f"{name} {run.record.edit_key[:6]}" if name in twice else name for name, run in zip(names, runs, strict=True)
-    ]
+    """A short name for each run, as `reports.labels.labels_of` makes it."""
+    return labels_of([run.record for run in runs])
 
 
 def info(name: str) -> MetricInfo:
     """Declared facts about a number; for a name that this version does not know, neutral ones."""
     return INFO.get(name, MetricInfo("unknown", name, None, (-float("inf"), float("inf")), digits=4))
-
-
-def _facts(record: RunRecord) -> dict[str, Any]:
-    prior = {"prior": record.prior["name"], "dtype": record.prior.get("dtype")}
-    run = {"benchmark": record.benchmark, "split": record.split, "steps": record.steps, "seed": record.seed}
-    return _flat(record.settings) | _scene_facts(record.scenes or {}) | run | prior
-
-
-def _scene_facts(scenes: dict[str, Any]) -> dict[str, Any]:
-    """Settings of a run over scenes; those of the reconstruction by names that no label shortens."""
-    own = _flat({name: value for name, value in scenes.items() if name not in ("method_defaults", "reconstruction")})
-    fitted = _flat({"reconstruction": scenes.get("reconstruction", {})})
-    return own | {name.replace(".", "_"): value for name, value in fitted.items()}
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat

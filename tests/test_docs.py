@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "sweeps" / "README.md"]
 LINE = re.compile(r"^ {4,}piva (?:.*\\\n)*.*", re.MULTILINE)
 """A command in an indented block, to the end of its continuation lines."""
+PARSERS = ("piva.commands.run_settings", "piva.commands.check_run")
+"""Modules besides the commands' own that read flags."""
 
 
 class Parsed(Exception):
@@ -32,7 +34,7 @@ def only_parse(monkeypatch):
     def end(*_):
         raise Parsed
 
-    for where in [*(where for where, _ in (COMMANDS | SWEEP_COMMANDS).values()), "piva.commands.run_settings"]:
+    for where in [*(where for where, _ in (COMMANDS | SWEEP_COMMANDS).values()), *PARSERS]:
         module = importlib.import_module(where.partition(":")[0])
         if hasattr(module, "parse"):
             monkeypatch.setattr(module, "parse", lambda *given, real=module.parse: end(real(*given)))

@@ -1,4 +1,4 @@
-"""`piva check env | data DIR | memory`: is this machine, or this folder, fit for a run?"""
+"""`piva check env | data DIR | run RUN | memory`: is this machine, or this folder, fit for a run? Is a run whole?"""
 
 import os
 import platform
@@ -20,9 +20,11 @@ usage: piva check env         packages, devices, room on the disk; which priors,
                               here, and what fetches the others
        piva check data DIR    a folder in PIE-Bench's format, a scene (nerfstudio's or NeRF-synthetic's format), or a
                               folder of scenes with edits.yaml or edits.json: everything malformed named
+       piva check run RUN...  what is recorded: every line parses, every file is there with its hash, counts and keys
+                              agree; a sentence for each problem
        piva check memory      what a batch takes of a GPU's memory, and what fits; needs neither GPU nor weights
 
-`piva check memory --help` tells more.
+`piva check run --help` and `piva check memory --help` tell more.
 """
 ABOUT_MEMORY = """\
 Estimate the memory an edit takes, by batch size, as Markdown. Without --method NAME: of dds and piva as they come.
@@ -69,11 +71,15 @@ def main(arguments: Sequence[str]) -> int:
         return _data(Path(rest[0]))
     if kind == "memory":
         return _memory(rest)
+    if kind == "run":
+        from piva.commands.check_run import main as check_run
+
+        return check_run(rest)
     if kind == "env":
         raise ConfigError(f"check env takes nothing more, not {' '.join(rest)}")
     if kind == "data":
         raise ConfigError("check data takes one folder: piva check data DIR")
-    raise ConfigError(unknown("check", kind, ("env", "data", "memory")))
+    raise ConfigError(unknown("check", kind, ("env", "data", "run", "memory")))
 
 
 def _environment() -> int:

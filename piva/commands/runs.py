@@ -51,7 +51,7 @@ class RunsConfig(Settings):
     reverse: bool = runtime(False)
     """The other way round."""
 
-    json: bool = runtime(False)
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = runtime(False)
     """A JSON list, for programs: all facts, sizes in bytes."""
 
 
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
 
     found = [line for line in list_runs(config.out) if _wanted(line, config)]
     found.sort(key=lambda line: _place(line, config.sort), reverse=config.reverse)
-    if config.json:
+    if config.as_json:
         print(json.dumps([line.to_json() for line in found], indent=2))
     elif found:
         _print(found)
@@ -91,14 +91,19 @@ def _print(found: "Sequence[ListedRun]") -> None:
 
     right = [Column(name, justify="right") for name in ("steps", "seed", "ok", "error", "left")]
     table = Table("benchmark", "run", "key", *right, "last launch", Column("size", justify="right"), "", box=None)
-    for line in found:
+    whole = [line for line in found if line.why is None]
+    for line in whole:
         settings = " ".join([line.method, *line.settings])
         split = f"{line.benchmark} {line.split}" if line.split else line.benchmark
         counts = [str(count) if count is not None else "" for count in (line.steps, line.seed)]
-        counts += [str(line.ok), str(line.failed or ""), str(line.left or "")] if line.state != "damaged" else [""] * 3
+        counts += [str(line.ok), str(line.failed or ""), str(line.left or "")]
         cells = [split, settings, line.key[:KEY_DIGITS], *counts, _launched(line), _size(line.bytes), _remark(line)]
         table.add_row(*map(escape, cells))
-    wide_console().print(table)
+    if whole:
+        wide_console().print(table)
+    for line in found:
+        if line.why is not None:
+            print(f"damaged: {line.path}: {line.why}")
     print(f"{len(found)} runs, {_size(sum(line.bytes for line in found))}")
 
 
@@ -110,8 +115,6 @@ def _launched(line: "ListedRun") -> str:
 
 
 def _remark(line: "ListedRun") -> str:
-    if line.why is not None:
-        return f"DAMAGED: {line.why}"
     parts = ["running"] if line.state == "running" else []
     if line.state == "unfinished":
         parts.append("stopped" if line.ended else "was cut off")
