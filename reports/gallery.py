@@ -183,7 +183,7 @@ def _figure(label: str, files_: tuple[str, str] | None) -> Picture:
 
 def _edit(id_: str, run: Run, label: str, pictures: Pictures) -> Picture:
     record = run.cases.get(id_)
-    if record is None or record.image is None:
+    if record is None or record.image is None or record.stage == "edit":  # which leaves its last finite image
         return Picture(label, note=_why(record))
     of_scene = record.field is not None
     files_ = pictures.add(run.path / record.image, run.path.name, id_, longest=SHEET if of_scene else THUMBNAIL)
