@@ -161,6 +161,8 @@ def _state(record: CaseRecord | None, hashes: Contents, score_key: str, folder: 
         return "done"  # what was made of it while it could be read is not lost
     if record is None or record.content != hashes.edit:
         return "new"
+    if record.status == "error" and record.stage == "edit":
+        return "failed"  # whatever it left: of a case that ran away the last finite image is kept
     if not _has_edit(record, folder):
         return "failed" if record.status == "error" else "new"
     if record.status == "ok" and record.score_key == score_key and record.score_content == hashes.score:

@@ -84,6 +84,13 @@ def test_the_last_finite_image_of_a_case_that_ran_away_is_kept(run):
     assert sum(case.status == "ok" for case in cases.values()) == 9
 
 
+def test_the_last_finite_image_is_never_scored_as_an_edit(run):
+    run.go(ran_away)
+    scored = run.scorer.scored
+    assert run.go(ran_away, score_key="k2")["000000000004"].error.endswith("finite numbers at step 1")
+    assert run.scorer.scored == scored + 9
+
+
 def test_observers_are_shown_the_last_finite_image(run):
     shown, watch = {}, Unwatched()
     watch.case = lambda record, source, edited: shown.update({record.case_id: edited})
