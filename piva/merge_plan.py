@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -123,7 +124,9 @@ def retire(shard: Path, run: Path) -> None:
     """Removes a shard; what trackers left in it moves into the run."""
     for name in MIRRORS:
         _move_into(shard / name, run, shard.name)
-    shutil.rmtree(shard)
+    gone = run / f".{shard.name}.{os.getpid()}.tmp"  # a name that `piva gc` knows, should we be killed
+    shard.rename(gone)
+    shutil.rmtree(gone)
     if not any(shard.parent.iterdir()):
         shard.parent.rmdir()
 

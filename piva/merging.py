@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from piva.errors import ConfigError
+from piva.interrupts import finishing
 from piva.keys import canonical, flat
 from piva.records import (
     CASES_FILE,
@@ -197,15 +198,20 @@ def write(target: RunFolder, found: Merged) -> bool:
         with disk(path):
             for case_id, case in found.cases.items():
                 _stage(path, staged, case, found.sources[case_id])
-            changed = _move(staged, path)
-            run, cases = found.files()
-            for name, content in ((RUN_FILE, run), (CASES_FILE, cases)):
-                file = path / name
-                if not file.exists() or file.read_bytes() != content:
-                    write_atomically(file, content)
-                    changed = True
+            with finishing():
+                return _put(staged, path, found)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def _put(staged: Path, target: Path, found: Merged) -> bool:
+    """Moves files to their places and writes the records; true if anything changed."""
+    changed = _move(staged, target)
+    for name, content in zip((RUN_FILE, CASES_FILE), found.files(), strict=True):
+        file = target / name
+        if not file.exists() or file.read_bytes() != content:
+            write_atomically(file, content)
+            changed = True
     return changed
 
 
