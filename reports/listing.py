@@ -141,25 +141,28 @@ def _slowly(line: bytes, file: Path, number: int) -> tuple[str, str]:
 
 
 def _settings(records: Sequence[RunRecord]) -> list[list[str]]:
-    """For each run what is not as it comes, or sets it apart; benchmark, steps and seed have columns of their own."""
+    """For each run the method's settings that are not as they come, and what else sets it apart from the others.
+
+    Benchmark, split, steps and seed have columns of their own.
+    """
     found = []
     for record, apart in zip(records, apart_from_siblings(records), strict=True):
-        own = facts(record)
-        names = [name for name in own if (name in apart or name in _unusual(record)) and name not in _OWN_COLUMNS]
-        found.append(said(own, names))
+        own, usual = facts(record), _usual(record)
+        unusual = [name for name, value in usual.items() if name in own and own[name] != value]
+        others = [name for name in apart if name not in usual and name not in _OWN_COLUMNS]
+        found.append([f"{name.rpartition('.')[2]}={own[name]}" for name in unusual] + said(own, others))
     return found
 
 
-def _unusual(record: RunRecord) -> set[str]:
-    """Names of the settings that are not the method's defaults; none of a method that this program does not know."""
+def _usual(record: RunRecord) -> dict[str, Any]:
+    """The defaults of the run's method, under dotted names; none of a method that this program does not know."""
     from benchmarks.identity_rows import IDENTITY_ROWS
     from piva.methods import METHODS
 
     table = METHODS | IDENTITY_ROWS
     if record.method not in table:
-        return set()
-    usual = flat(resolve("method", table, record.method)().model_dump(mode="json"))
-    return {name for name, value in flat(record.settings).items() if name in usual and usual[name] != value}
+        return {}
+    return flat(resolve("method", table, record.method)().model_dump(mode="json"))
 
 
 def _sentence(problem: Exception) -> str:

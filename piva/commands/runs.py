@@ -117,7 +117,7 @@ def _launched(line: "ListedRun") -> str:
 def _remark(line: "ListedRun") -> str:
     parts = ["running"] if line.state == "running" else []
     if line.state == "unfinished":
-        parts.append("stopped" if line.ended else "was cut off")
+        parts.append("stopped" if line.ended else "no end recorded")
     parts += [f"{line.skipped} skipped"] if line.skipped else []
     if line.shards:
         parts.append(f"{line.shards} shards to merge: piva merge {line.key[:KEY_DIGITS] or line.path}")

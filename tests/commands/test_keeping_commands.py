@@ -60,17 +60,25 @@ def checked(capsys, *runs):
 def test_runs_counts_what_is_done_failed_and_left(world, capsys):
     poison(world.root, 1)
     copy, dds = world(method="copy"), world("--method.guidance", "3")
-    unfinished = recorded(world.out, "1" * 16, ["a", "b", "c"], [case_record("a")])
+    unfinished = recorded(world.out, "1" * 16, ["a", "b", "c"], [case_record("a")], method="theirs")
     found = listed(capsys, world.out)
     wanted = {copy: (12, 0, 0, "complete", []), dds: (11, 1, 0, "failed", ["guidance=3.0"])}
     wanted[unfinished] = (1, 0, 2, "unfinished", [])
     for folder, counts in wanted.items():
         line = found[str(folder)]
-        settings = [word for word in line["settings"] if word.startswith("guidance=3")]
-        assert (line["ok"], line["failed"], line["left"], line["state"], settings) == counts
+        assert (line["ok"], line["failed"], line["left"], line["state"], line["settings"]) == counts
         assert line["bytes"] == sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         assert line["key"] == read_run(folder).edit_key
         assert line["started"] == read_run(folder).launches[-1].started
+
+
+def test_runs_says_what_is_not_as_it_comes_or_sets_one_apart(tmp_path, capsys):
+    off = {"guidance": 7.5, "aux": {"rank": 8}, "lam": None}
+    for key, facts in {"1" * 16: {}, "2" * 16: {"settings": {"guidance": 2.0}}, "3" * 16: {"settings": off}}.items():
+        prior = {"name": "sd15" if key[0] == "3" else "toybox", "fingerprint": "x"}
+        recorded(tmp_path, key, [], [], **{"method": "piva", "prior": prior} | facts)
+    said = [line["settings"] for line in listed(capsys, tmp_path).values()]
+    assert said == [["prior=toybox"], ["guidance=2.0", "prior=toybox"], ["lam=None", "rank=8", "prior=sd15"]]
 
 
 def test_runs_filters_and_sorts(world, capsys):
