@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.pie_bench import cache_folder
-from benchmarks.plan import Contents
+from benchmarks.plan import Contents, unreadable
 from piva.data.edits import SceneEdit, find_edits, read_edits
 from piva.data.problems import DataError
 from piva.data.scene_files import list_scene
@@ -135,7 +135,7 @@ class SceneBenchmark:
         """
         file = find_edits(root)
         assert file is not None  # `locate` has seen it
-        edits = read_edits(file)
+        edits = read_edits(file, lenient=True)
         for flag, wanted, known in (
             ("type", types, {edit.type for edit in edits}),
             ("case", ids, {edit.id for edit in edits}),
@@ -154,9 +154,12 @@ class SceneBenchmark:
         """Hashes of a case, for its record."""
         edit = case.edit
         labels = [vars(world) for world in (case.source, case.target) if world is not None]
-        truth = None if edit.truth is None else self._digest(edit.truth)
+        try:
+            scene, truth = self._digest(edit.folder), None if edit.truth is None else self._digest(edit.truth)
+        except (DataError, OSError) as problem:
+            return unreadable(str(problem))
         return Contents(
-            edit=digest({"scene": self._digest(edit.folder), "facts": [edit.source, edit.target, edit.background]}),
+            edit=digest({"scene": scene, "facts": [edit.source, edit.target, edit.background]}),
             score=digest({"truth": truth, "worlds": labels}),
         )
 
@@ -167,11 +170,13 @@ class SceneBenchmark:
 
 
 def scene_digest(folder: Path) -> str:
-    """Hash of all files that a scene lists; of what is wrong with it, where it cannot be read."""
-    try:
-        listing = list_scene(folder.resolve())
-    except DataError as problem:
-        return digest({"unreadable": str(problem)})
+    """Hash of all files that a scene lists.
+
+    Raises:
+        DataError: it cannot be read.
+        OSError: a file is gone since it was listed.
+    """
+    listing = list_scene(folder.resolve())
     shots = [*listing.train, *listing.test, *listing.others]
     files = {*listing.files, *(shot.file for shot in shots), *([listing.points] if listing.points else [])}
     return digest({path.relative_to(folder.resolve()).as_posix(): file_hash(path) for path in files if path.is_file()})

@@ -76,8 +76,11 @@ class _Entry(BaseModel):
     truth: str | None = None
 
 
-def read_edits(file: Path) -> list[SceneEdit]:
+def read_edits(file: Path, lenient: bool = False) -> list[SceneEdit]:
     """The edits in `file`, in its order. One without an id is named by its scene and its place in the file, from 1.
+
+    Args:
+        lenient: a scene that is not there is left to whoever opens it: it concerns its own edits alone.
 
     Raises:
         DataError: anything is malformed, or a folder is not there; lists every problem.
@@ -91,7 +94,7 @@ def read_edits(file: Path) -> list[SceneEdit]:
     for number, entry in enumerate(entries):
         place = f"{file.name}: [{number}]"
         try:
-            edit, wrong = _edit(root, place, number, _Entry.model_validate(entry))
+            edit, wrong = _edit(root, place, number, _Entry.model_validate(entry), lenient)
         except ValidationError as problem:
             problems += validation_sentences(problem, place)
             continue
@@ -117,7 +120,7 @@ def _entries(file: Path) -> Any:
     return content
 
 
-def _edit(root: Path, place: str, number: int, entry: _Entry) -> tuple[SceneEdit, list[str]]:
+def _edit(root: Path, place: str, number: int, entry: _Entry, lenient: bool) -> tuple[SceneEdit, list[str]]:
     """The edit of an entry, and what is wrong with its folders."""
     folders: dict[str, Path | None] = {"scene": path_inside(root, entry.scene)}
     if entry.truth is not None:
@@ -127,7 +130,7 @@ def _edit(root: Path, place: str, number: int, entry: _Entry) -> tuple[SceneEdit
         name = getattr(entry, what)[:120]
         if folder is None:
             problems.append(f"{place}.{what}: {name!r} is no path inside the folder")
-        elif not is_scene(folder):
+        elif not is_scene(folder) and not (lenient and what == "scene"):
             problems.append(f"{place}.{what}: {name!r} holds no scene")
     edit = SceneEdit(
         id=entry.id or f"{re.sub('[^A-Za-z0-9_-]+', '-', entry.scene).strip('-') or 'scene'}-{number + 1}",

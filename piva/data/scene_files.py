@@ -184,13 +184,13 @@ def _synthetic_shots(root: Path, json_name: str) -> tuple[list[Shot], int, list[
     content = parse_scene_json(root, json_name, Synthetic)
     shots, missing, problems = [], 0, []
     for number, frame in enumerate(content.frames):
-        if path_inside(root, frame.file_path) is None:
+        places = [path_inside(root, path) for path in (frame.file_path + ".png", frame.file_path)]
+        inside = [path for path in places if path is not None]
+        if len(inside) < len(places):
             problems.append(f"{json_name}: frames[{number}].file_path: {_outside(frame.file_path)}")
             continue
-        file = path_inside(root, frame.file_path + ".png")
-        if file is None or not file.is_file():
-            file = path_inside(root, frame.file_path)
-        if file is None or not file.is_file():
+        file = next((path for path in inside if path.is_file()), None)
+        if file is None:
             missing += 1
             continue
         try:

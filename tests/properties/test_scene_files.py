@@ -22,7 +22,7 @@ PATH = {"camera_path": [{"camera_to_world": [number for row in IDENTITY for numb
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
     folder = tmp_path_factory.mktemp("capture") / "scene"
-    write_nerfstudio(folder, 3, lambda content: content.update(ply_file_path="images/00.png"))
+    write_nerfstudio(folder, 3)
     (folder / "points.ply").write_text(PLY)
     return folder
 
