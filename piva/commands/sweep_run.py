@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from piva.commands.arguments import parse
 from piva.commands.sweep_settings import SweepFlags, check_count, open_board
-from piva.config import identity, runtime
+from piva.config import ExecutionFlags, Executor, RaySettings, SlurmSettings, identity, runtime
 from piva.errors import BAD_CONFIGURATION, COMPLETE, INTERRUPTED, PREFLIGHT_FAILED, SOME_FAILED, ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ examples:
   piva sweep run sweeps/lambda-toybox.yaml
   piva sweep run search.yaml --max-runs 30 --sampler gp
   piva sweep run sweeps/lambda-toybox.yaml --workers 2
+  piva sweep run sweeps/lambda-toybox.yaml --executor processes --workers-per-run 4
 """
 
 
@@ -36,6 +37,16 @@ class SweepRunConfig(SweepFlags):
     workers: int = runtime(1, ge=1)
     """Processes on this machine, which share its cores: more pay where one does not keep the machine busy."""
 
+    executor: Executor = runtime("in-process")
+    """Who does the work of each run, as with `piva run`, unless the run's command says so itself."""
+
+    workers_per_run: int | None = runtime(None, ge=1)
+    """--workers of each run."""
+
+    ray: RaySettings = runtime(default_factory=RaySettings)
+
+    slurm: SlurmSettings = runtime(default_factory=SlurmSettings)
+
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code: complete, some points failed or are missing, bad configuration, preflight failed, or interrupted."""
@@ -44,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 
     board = open_board(config)
     check_count(board)
+    check_executor(board, config)
     refused = [found for found in board.all() if not found.planned and board.sweep.method != "bayes"]
     if refused:
         raise ConfigError(f"{len(refused)} points cannot be run, the first of them: {refused[0].why}")
@@ -61,8 +73,25 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
+def check_executor(board: "Board", config: SweepRunConfig) -> None:
+    """Raises ConfigError where the executor cannot do what is asked for."""
+    if config.executor == "in-process" and config.workers_per_run is not None:
+        raise ConfigError("--workers-per-run: which workers? --executor processes, ray or slurm")
+    if config.executor == "slurm" and board.sweep.early_terminate is not None:
+        raise ConfigError("--executor slurm: nobody watches its jobs, so that early_terminate would stop no run early")
+
+
+def _flags(config: SweepRunConfig) -> list[str]:
+    """The flags of `piva run` that name the executor."""
+    from benchmarks.sweeps.execution import flags_of
+
+    asked = {name: getattr(config, name) for name in ("executor", "ray", "slurm")}
+    return list(flags_of(ExecutionFlags(**asked, workers=config.workers_per_run)))
+
+
 def _worker(board: "Board", config: SweepRunConfig) -> int:
     """One worker, in this process."""
+    from benchmarks.sweeps.execution import executed_by
     from benchmarks.sweeps.search import Memory
     from benchmarks.sweeps.worker import Worker
     from piva.commands.run import main as run
@@ -70,7 +99,7 @@ def _worker(board: "Board", config: SweepRunConfig) -> int:
     sweep = board.sweep
     searches = sweep.method == "bayes" or sweep.early_terminate is not None
     memory = Memory(sweep, board.ledger, config.sampler, config.seed) if searches else None
-    if not Worker(board, memory, run).work():
+    if not Worker(board, memory, executed_by(run, _flags(config))).work():
         return INTERRUPTED
     return COMPLETE if board.is_complete() else SOME_FAILED
 
@@ -78,10 +107,12 @@ def _worker(board: "Board", config: SweepRunConfig) -> int:
 def _crew(board: "Board", config: SweepRunConfig) -> int:
     """Several workers, each in a process of its own."""
     from benchmarks.sweeps.crew import Crew
+    from benchmarks.sweeps.execution import flags_of
     from benchmarks.sweeps.status import counts, sentence
 
     flags = ["--out", str(board.out), "--seed", str(config.seed), "--sampler", config.sampler, "--workers", "1"]
     flags += [] if config.max_runs is None else ["--max-runs", str(config.max_runs)]
+    flags += flags_of(config, ("executor", "workers_per_run", "ray", "slurm"))
     logs = board.ledger.folder / "logs"
     command = [sys.executable, "-m", "piva.cli", "sweep", "run", str(config.file), *flags]
     print(f"{config.workers} workers; what they say is in {logs}", file=sys.stderr)

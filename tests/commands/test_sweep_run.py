@@ -278,3 +278,48 @@ def test_two_real_workers_do_a_real_sweep(tmp_path, tiny_pipeline_folder):
     assert [len(read_run(folder).launches) for folder in run_folders(file)] == [1] * 3
     assert {read_run(folder).launches[0].provenance.threads for folder in run_folders(file)} == {threads_each(2)}
     assert len(list((tmp_path / "runs").glob("sweep-*/logs/worker-*.log"))) == 2
+
+
+def test_runs_by_workers_have_the_keys_and_the_values_of_runs_in_process(tmp_path, tiny_pipeline_folder):
+    """Two points, each by two processes of its own, and the same points by the sweep's worker itself."""
+    parameters = "  method.guidance: {values: [1, 3]}\n"
+    flags = f"  prior.model: {{value: {tiny_pipeline_folder}}}\n  steps: {{value: 2}}\n  metrics: {{value: mse}}\n"
+    file = write_sweep_of_real_cases(tmp_path, parameters + flags)
+    command = [sys.executable, "-m", "piva.cli", "sweep", "run", str(file), "--out", str(tmp_path / "runs")]
+    done = subprocess.run(
+        [*command, "--executor", "processes", "--workers-per-run", "2"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 points: 2 done" in done.stdout
+    launches = [read_run(folder).launches for folder in run_folders(file)]
+    assert [len(found) for found in launches] == [1, 1]
+    assert all("--executor=processes --workers=2" in found[0].provenance.command for found in launches)
+    theirs = {folder.name: read_cases(folder) for folder in run_folders(file)}
+    shutil.rmtree(tmp_path / "runs")
+    assert sweep("run", file) == 0
+    ours = {folder.name: read_cases(folder) for folder in run_folders(file)}
+    assert ours.keys() == theirs.keys()
+    for name, cases in ours.items():
+        assert cases.keys() == theirs[name].keys()
+        for case_id, case in cases.items():
+            assert case.metrics["mse"] == pytest.approx(theirs[name][case_id].metrics["mse"], rel=0.01)
+
+
+def write_sweep_of_real_cases(folder, parameters):
+    """Two cases, large enough for the tiny pipeline, each a batch of its own."""
+    write_bench(folder / "bench", n=2, size=32)
+    return write_sweep(folder, parameters, cases=2, batch=1)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--workers-per-run", "2"), "--workers-per-run: which workers? --executor processes, ray or slurm"),
+        (("--executor", "slurm"), "--executor slurm: nobody watches its jobs"),
+    ],
+)
+def test_an_executor_that_cannot_do_it_is_refused(flags, sentence, tmp_path, monkeypatch, capsys):
+    use_sweep_world(monkeypatch)
+    file = write_sweep(tmp_path, rest="early_terminate: {type: hyperband, min_iter: 2}\n")
+    assert sweep("run", file, *flags) == 2
+    assert sentence in capsys.readouterr().err
