@@ -215,7 +215,8 @@ def _score(job: Job, works: Sequence[Work]) -> None:
     outcomes = job.scores.done(works, lambda some: _scores(job, some))
     for work, outcome in zip(works, outcomes, strict=True):
         record, score = work.record, outcome.result
-        record.note = "; ".join(filter(None, (record.note, outcome.note))) or None
+        notes = [record.note, outcome.note if outcome.note not in (record.note or "").split("; ") else None]
+        record.note = "; ".join(filter(None, notes)) or None
         if isinstance(score, Exception):
             _fail(job, work, "score", score)
             continue

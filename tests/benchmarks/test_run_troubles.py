@@ -63,6 +63,12 @@ def test_scoring_that_does_not_fit_is_halved_too(run):
     assert {case.status for case in cases.values()} == {"ok"}
     assert [case.note for case in cases.values()] == ["scoring of 4 halved to 2: out of memory"] * 8 + [None] * 2
     assert {case.batch for case in cases.values()} == {4, 2}
+    again = run.go(score_key="k2")
+    assert {case.note for case in again.values()} == {
+        "scoring of 4 halved to 2: out of memory; scoring of 10 halved to 2: out of memory",
+        "scoring of 10 halved to 2: out of memory",
+    }
+    assert run.go(score_key="k3")["000000000009"].note == again["000000000009"].note
 
 
 def ran_away(inputs, on_step):
