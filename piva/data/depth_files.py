@@ -30,7 +30,7 @@ def read_depth(path: Path) -> Tensor:
 def _array(path: Path) -> np.ndarray:
     try:
         values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as problem:
+    except Exception as problem:  # numpy's readers of headers fail in ways of their own
         raise ImageFileError(f"{path}: cannot be read as an .npy array ({problem})") from problem
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         raise ImageFileError(f"{path}: an .npy array of floating-point numbers is expected")

@@ -49,6 +49,18 @@ def test_arrays_that_are_no_depth(tmp_path, array, reason):
         read_depth(tmp_path / "depth.npy")
 
 
+@pytest.mark.parametrize("shape", ["(1000000, 1000000, 1000000)", "(-1, 2)", "('a',)", "((", "x" * 20_000])
+def test_an_array_whose_header_lies(tmp_path, shape):
+    np.save(tmp_path / "depth.npy", DEPTH.astype(np.float32))
+    whole = (tmp_path / "depth.npy").read_bytes()
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    lying = whole[:8] + len(header).to_bytes(2, "little") + header + b"\0" * 24
+    for content in (lying, whole[:40], whole[:-1], b"PK\x03\x04", b""):
+        (tmp_path / "depth.npy").write_bytes(content)
+        with pytest.raises(ImageFileError, match=r"cannot be read as an \.npy array"):
+            read_depth(tmp_path / "depth.npy")
+
+
 def test_files_that_are_no_depth(tmp_path):
     with pytest.raises(ImageFileError, match="there is no such file"):
         read_depth(tmp_path / "none.png")

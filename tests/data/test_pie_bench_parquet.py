@@ -5,6 +5,7 @@ from io import BytesIO
 import numpy as np
 import polars as pl
 import pytest
+from hostile_pictures import png_header
 from PIL import Image
 
 from benchmarks.pie_bench import PIE_BENCH
@@ -86,6 +87,51 @@ def test_the_hubs_own_conversion_has_another_place(tmp_path):
 def test_check_data_takes_it(root, capsys):
     assert main(["check", "data", str(root)]) == 0
     assert "2 cases, 2 of 8x8" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"id": 611000000001}, "not the type that is expected: id Int64"),
+        ({"image": "611.png"}, "not the type that is expected: image String"),
+        ({"image": None}, "not the type that is expected: image Null"),
+        ({"mask": [1, 2]}, "not the type that is expected: mask List(Int64)"),
+        ({"id": "../../x"}, "row 0: its id '../../x' is not 12 digits"),
+        ({"mask": "-4 2"}, "row 0: its mask is not numbers: '-4 2'"),
+    ],
+)
+def test_columns_of_another_type_and_hostile_rows_are_named(root, changes, sentence):
+    write(root, "7_change_attribute_material_40", row("711000000000", **changes))
+    with pytest.raises(DataError) as caught:
+        PIE_BENCH.locate(root, None)
+    (found,) = caught.value.problems
+    assert found.startswith("7_change_attribute_material_40/V1-00000-of-00001.parquet")
+    assert sentence in found
+    assert not (root.parent / "cache").exists() or list((root.parent / "cache").iterdir()) == []
+
+
+def test_a_file_cut_short_and_a_link_out_of_the_folder(root, tmp_path):
+    file = root / "6_change_attribute_color_40" / "V1-00000-of-00001.parquet"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="is not a parquet file"):
+        PIE_BENCH.locate(root, None)
+    (tmp_path / "elsewhere.parquet").write_bytes(whole)
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere.parquet")
+    with pytest.raises(DataError, match="leads out of the data folder: put the file itself there"):
+        PIE_BENCH.locate(root, None)
+
+
+def test_a_broken_image_in_a_row_is_that_case_s_fault(root):
+    broken = {"bytes": picture(100)[:200], "path": None}
+    bomb = {"bytes": png_header(20_000, 20_000), "path": None}
+    write(root, "7_change_attribute_material_40", row("711000000000", image=broken), row("711000000001", image=bomb))
+    cases = {case.id: case for case in PIE_BENCH.cases(PIE_BENCH.locate(root, None))}
+    assert "too large" in cases["711000000001"].fault
+    with pytest.raises(DataError, match="711000000000: "):
+        load_image(cases["711000000000"], (8, 8))
+    assert cases["611000000000"].fault is None
 
 
 def test_everything_that_is_wrong_is_named_and_nothing_stays(root, capsys):

@@ -90,10 +90,13 @@ def test_what_the_file_says(tmp_path, change, sentence):
         ("", "transforms.json is not JSON"),
         ("[]", "transforms.json holds a list where an object of cameras belongs"),
         ('{"w": 1, "w": 2}', "w: appears more than once in transforms.json"),
+        ('{"frames": [{}, {"w": 1, "w": 2}]}', "frames[1].w: appears more than once in transforms.json"),
+        ('{"frames": "caf\udce9"}', "transforms.json is not UTF-8 text"),
+        ('{"frames": ' + "[" * 100_000, "transforms.json is nested too deeply"),
     ],
 )
 def test_what_is_no_object(tmp_path, text, sentence):
-    (tmp_path / "transforms.json").write_text(text)
+    (tmp_path / "transforms.json").write_text(text, encoding="utf-8", errors="surrogateescape")
     assert _problems(tmp_path)[0].startswith(sentence)
 
 
