@@ -91,6 +91,10 @@ class PictureRuns:
         alone = [plan.part((Batch((case,), frozenset([case.id])),)) for case in wanted]
         return alone + [plan.part((), (case,)) for case in plan.rescore]
 
+    def known(self, case: Case) -> dict[str, Any]:
+        """What the record of a case says of it, however it ends."""
+        return {"source_size": None if case.fault else case.image_size, "src": case.src, "tgt": case.tgt}
+
     def do(self, record: RunRecord, plan: Plan[Case], folder: Writer, watchers: Watchers) -> None:
         """Edits, scores and records what the plan says. Raises as `benchmarks.runner.execute` does."""
         config, prior = self.config, self.prior

@@ -76,6 +76,10 @@ class SceneRuns:
         """A unit in parts of one edit each, for a worker to try alone what others died of."""
         return [plan.part((batch,)) for batch in plan.batches] + [plan.part((), (case,)) for case in plan.rescore]
 
+    def known(self, case: SceneEditCase) -> dict[str, Any]:
+        """What the record of a case says of it, however it ends."""
+        return {"src": case.edit.source, "tgt": case.edit.target}
+
     def do(self, record: RunRecord, plan: Plan[SceneEditCase], folder: Writer, watchers: Watchers) -> None:
         """Reconstructs, edits, scores and records what the plan says. Raises as `benchmarks.scene_runner.execute`."""
         config, prior = self.config, self.prior

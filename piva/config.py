@@ -148,8 +148,8 @@ class RaySettings(Settings):
     cpus: float = runtime(1.0, gt=0)
     """CPU cores a worker takes; torch gets as many threads."""
 
-    gpus: float = runtime(0.0, ge=0)
-    """GPUs a worker takes; .5 puts two on each."""
+    gpus: float | None = runtime(None, ge=0)
+    """GPUs a worker takes; .5 puts two on each. None: one, where the cluster has any and --prior.device leaves it."""
 
 
 class SlurmSettings(Settings):

@@ -20,6 +20,23 @@ MOST_ON_CPU = 4
 """Workers on a machine without a GPU, unless told otherwise: each has the models in memory. Ours."""
 
 
+def check_executor(config: Any) -> None:
+    """Raises what is wrong with the executor before any work.
+
+    Raises:
+        ConfigError: what it needs is not installed.
+        PreflightError: it is not there.
+    """
+    if config.executor == "ray":
+        from benchmarks.executors.ray_cluster import check_cluster
+
+        check_cluster(config.ray)
+    if config.executor == "slurm":
+        from benchmarks.executors.slurm import check_slurm
+
+        check_slurm(config)
+
+
 def carry_out(runs: Runs, words: Sequence[str], owner: Owner, plan: Plan[Any], watchers: Watchers) -> None:
     """Does what the plan says with the executor that the settings name.
 
@@ -33,12 +50,13 @@ def carry_out(runs: Runs, words: Sequence[str], owner: Owner, plan: Plan[Any], w
     if config.executor == "in-process":
         runs.do(owner.record, plan, owner.folder, watchers)
         return
-    count = min(config.workers or usual_workers(config.prior.device), len(runs.units(plan)))
+    units = len(runs.units(plan))
+    count = min(config.workers or usual_workers(config.prior.device), units)
     order = Order(tuple(words), owner.record, owner.folder.path.resolve(), threads_each(count))
     if config.executor == "ray":
         from benchmarks.executors.ray_crew import RayCrew
 
-        with RayCrew(order, count, config.ray, config.prior.device) as crew:
+        with RayCrew(order, units, config.workers, config.ray, config.prior.device) as crew:
             Dispatch(crew, runs, owner, plan, watchers).work()
         return
     from benchmarks.executors.processes import Processes

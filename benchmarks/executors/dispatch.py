@@ -28,7 +28,7 @@ from benchmarks.executors.messages import (
 )
 from benchmarks.opening import Runs
 from benchmarks.plan import Batch, Plan
-from benchmarks.recording import begun, close, note_failure
+from benchmarks.recording import UNSCORED, begun, close, note_failure
 from benchmarks.watching import Observer, Stopped, Watchers
 from piva.errors import ConfigError, PreflightError
 from piva.records import CaseRecord, RunFolder, RunRecord
@@ -86,7 +86,13 @@ class Dispatch:
         self._held: dict[int, Unit] = {}
         self._free: list[int] = []
         self._kept: dict[str, CaseRecord] = {}
-        self._closed: set[str] = set()
+        """Edits that remain to be scored."""
+        self._over: set[str] = set()
+        """Ids of cases that are recorded for good."""
+        self._untold: dict[int, CaseRecord] = {}
+        """What a worker has recorded, and not shown yet."""
+        self._begun: set[int] = set()
+        """Workers that have said `Ready`."""
         self._stillborn: Counter[int] = Counter()
 
     def work(self) -> None:
@@ -99,14 +105,15 @@ class Dispatch:
         """
         stopped = False
         while self._queue or self._held:
-            while self._queue and self._free:
+            while self._queue and self._free and not stopped:
                 stopped = not self._watchers.goes_on()
-                if stopped:
-                    self._queue.clear()
-                else:
+                if not stopped:
                     self._give()
-            for worker, message in self._crew.hear(SECONDS_OF_WAITING):
-                self._take(worker, message)
+            if stopped:
+                self._queue.clear()
+            if self._queue or self._held:
+                for worker, message in self._crew.hear(SECONDS_OF_WAITING):
+                    self._take(worker, message)
         if stopped:
             raise Stopped
 
@@ -117,11 +124,12 @@ class Dispatch:
 
     def _take(self, worker: int, message: Message) -> None:
         if isinstance(message, (Ready, Done)):
+            self._begun.add(worker)
             self._held.pop(worker, None)
             self._free.append(worker)
         elif isinstance(message, Appended):
             self._owner.folder.append(message.record)
-            self._kept[message.record.case_id] = message.record
+            self._note(worker, message.record)
         elif isinstance(message, Failed):
             kinds = {"configuration": ConfigError, "preflight": PreflightError, "program": RuntimeError}
             raise kinds[message.kind](message.why)
@@ -130,10 +138,17 @@ class Dispatch:
         else:
             self._show(worker, message)
 
+    def _note(self, worker: int, record: CaseRecord) -> None:
+        if record.error == UNSCORED:
+            self._kept[record.case_id] = record
+        else:
+            self._over.add(record.case_id)
+            self._untold[worker] = record
+
     def _show(self, worker: int, message: Message) -> None:
         """Passes on what is only to be seen."""
         if isinstance(message, Closed):
-            self._closed.add(message.record.case_id)
+            self._untold.pop(worker, None)
             for observer in self._owner.observers:
                 observer.case(message.record, unpacked(message.source), unpacked(message.edited))
         elif isinstance(message, Stepped):
@@ -149,17 +164,21 @@ class Dispatch:
     def _bury(self, worker: int, why: str) -> None:
         """Another takes a dead worker's place; what it held is done again, in the end case by case."""
         unit = self._held.pop(worker, None)
-        if unit is None:
-            self._stillborn[worker] += 1
-            if worker in self._free:
-                self._free.remove(worker)
-            if self._stillborn[worker] > TRIES:
-                raise PreflightError(f"workers die before they have begun: {why}; what was recorded before is kept")
-        else:
+        if worker in self._free:
+            self._free.remove(worker)
+        if (record := self._untold.pop(worker, None)) is not None:
+            for observer in self._owner.observers:
+                observer.case(record, None, None)
+        if unit is not None:
             rest = self._left_of(unit.plan)
             count = rest.edits + len(rest.rescore)
             print(f"worker {worker} died ({why}); {count} cases that it held go to another", file=sys.stderr)
             self._again(Unit(rest, unit.deaths + 1), why)
+        elif worker not in self._begun:
+            self._stillborn[worker] += 1
+            if self._stillborn[worker] > TRIES:
+                raise PreflightError(f"workers die before they have begun: {why}; what was recorded before is kept")
+        self._begun.discard(worker)
         self._crew.replace(worker)
 
     def _again(self, unit: Unit, why: str) -> None:
@@ -168,23 +187,19 @@ class Dispatch:
         if unit.deaths < TRIES:
             self._queue.appendleft(unit)
             return
-        parts = self._runs.apart(unit.plan)
-        if len(parts) > 1:
-            self._queue.extendleft(Unit(part) for part in reversed(parts))
+        if len(unit.plan.cases) > 1:
+            self._queue.extendleft(Unit(part) for part in reversed(self._runs.apart(unit.plan)))
             return
-        for case in unit.plan.cases:
-            record = begun(self._owner, unit.plan, case)
-            note_failure(record, "edit", WorkerDied(f"{TRIES} workers died of this case alone; the last one: {why}"))
-            close(self._owner, record)
+        (case,) = unit.plan.cases
+        record = begun(self._owner, unit.plan, case, **self._runs.known(case))
+        problem = WorkerDied(f"{TRIES} workers died of this case alone; the last one: {why}")
+        note_failure(record, "score" if case.id in unit.plan.edited else "edit", problem)
+        close(self._owner, record)
 
     def _left_of(self, plan: Plan[Any]) -> Plan[Any]:
         """What is not recorded yet of a plan; an edit that was kept only remains to be scored."""
-        kept = {
-            case.id: self._kept[case.id] for case in plan.cases if case.id in self._kept and case.id not in self._closed
-        }
-        over = self._closed | set(kept)
-        batches = [Batch(batch.cases, batch.wanted - over) for batch in plan.batches]
-        rescore = [case for case in plan.rescore if case.id not in self._closed]
-        rescore += [case for case in plan.cases if case.id in kept and case.id not in plan.edited]
+        kept = {case.id: self._kept[case.id] for case in plan.cases if case.id in self._kept}
+        batches = [Batch(batch.cases, batch.wanted - self._over - set(kept)) for batch in plan.batches]
+        rescore = [case for case in plan.cases if case.id in {*plan.edited, *kept} - self._over]
         rest = replace(plan, edited={**plan.edited, **kept})
         return rest.part([batch for batch in batches if batch.wanted], rescore)

@@ -96,7 +96,7 @@ def packed(picture: Tensor | None) -> Bytes | None:
 
 def unpacked(picture: Bytes | None) -> Tensor | None:
     """The picture of `packed`, float32."""
-    return None if picture is None else torch.from_numpy(picture).float() / 255
+    return None if picture is None else torch.tensor(picture).float() / 255
 
 
 class Outbox:

@@ -23,6 +23,7 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
         benchmarks.watching.Stopped: `watch`, which is told of every case, ended the run.
     """
     benchmark, config = run_settings(arguments)
+    from benchmarks.executors import check_executor
     from benchmarks.opening import open_runs
     from benchmarks.preflight import check_disk
     from benchmarks.shards import check_shard
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
     check_tracker(config.tracker)
     check_shard(config.shard)
     if not config.dry_run:
+        check_executor(config)
         check_disk(config.out)
     runs = open_runs(benchmark, config, by_workers=config.executor != "in-process" and not config.dry_run)
     if config.dry_run:
