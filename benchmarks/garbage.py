@@ -14,8 +14,18 @@ from pathlib import Path
 
 from piva.merge_plan import retire, why_it_stays
 from piva.merging import Source, has_files, merged
-from piva.records import RUN_FILE, SCENES, CaseRecord, RunFolder, RunRecord, is_busy, read_cases, read_run
-from piva.run_files import SHARDS, is_temporary, shards_of, size_of, unnamed, writer_is_gone
+from piva.records import (
+    RUN_FILE,
+    SCENES,
+    CaseRecord,
+    RunFolder,
+    RunRecord,
+    is_busy,
+    read_cases,
+    read_run,
+    run_folders,
+)
+from piva.run_files import SHARDS, is_temporary, shards_of, size_of, unnamed, with_shards, writer_is_gone
 
 UNDER_WAY = "under-way"
 SCENE_UNDER_WAY = ("checkpoint.safetensors", "course.json")
@@ -48,9 +58,8 @@ class Garbage:
 
 def run_folders_in(root: Path) -> list[Path]:
     """Every run folder below `root`, shards before their run; none behind a link that leads out."""
-    runs = {file.parent for file in root.glob(f"*/*/{RUN_FILE}")}
-    runs |= {file.parents[2] for file in root.glob(f"*/*/{SHARDS}/*/{RUN_FILE}")}
-    found = [part for run in sorted(runs) for part in [*shards_of(run), run] if (part / RUN_FILE).exists()]
+    runs = sorted({*run_folders(root), *with_shards(root)})
+    found = [part for run in runs for part in [*shards_of(run), run] if (part / RUN_FILE).exists()]
     return [folder for folder in found if folder.resolve().is_relative_to(root.resolve())]
 
 

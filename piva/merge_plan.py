@@ -11,7 +11,7 @@ from pathlib import Path
 
 from piva.merging import Merged, Source, check_same_run, merged, write
 from piva.records import CASES_FILE, IMAGES, RUN_FILE, SCENES, BusyError, RunFolder, is_busy, read_run, run_folders
-from piva.run_files import SHARDS, find_run_or_shards, is_temporary, shards_of
+from piva.run_files import SHARDS, find_run_or_shards, is_temporary, shards_of, with_shards
 
 MIRRORS = ("wandb", "tensorboard", "steps.csv")
 """What trackers leave in a run's folder: nothing that a merge reads, but nobody's to throw away."""
@@ -58,7 +58,7 @@ def _runs_in(folder: Path) -> list[Path]:
     """The runs in a folder of runs, or in one benchmark's part of it; none in a run's own."""
     if (folder / RUN_FILE).exists() or shards_of(folder):
         return []
-    deep = {*run_folders(folder), *(file.parents[2] for file in folder.glob(f"*/*/{SHARDS}/*/{RUN_FILE}"))}
+    deep = {*run_folders(folder), *with_shards(folder)}
     flat = {file.parent for file in folder.glob(f"*/{RUN_FILE}")}
     flat |= {file.parents[2] for file in folder.glob(f"*/{SHARDS}/*/{RUN_FILE}")}
     return sorted(deep or flat)

@@ -41,6 +41,11 @@ def shards_of(run: Path) -> list[Path]:
     return sorted(found, key=lambda shard: ([int(number) for number in re.findall(r"\d+", shard.name)], shard.name))
 
 
+def with_shards(root: Path) -> set[Path]:
+    """Every run's folder below `root` that has shards, whether or not it has records of its own."""
+    return {file.parents[2] for file in root.glob(f"*/*/{SHARDS}/*/{RUN_FILE}")}
+
+
 def find_run_or_shards(text: str, root: Path) -> Path:
     """As `find_run`; a folder that holds only shards is found as well, by its path or the beginning of its key.
 
@@ -49,10 +54,9 @@ def find_run_or_shards(text: str, root: Path) -> Path:
     """
     if shards_of(Path(text)):
         return Path(text)
-    only = {file.parents[2] for file in root.glob(f"*/*/{SHARDS}/*/{RUN_FILE}")}
     matches = [
         run
-        for run in sorted(only)
+        for run in sorted(with_shards(root))
         if not (run / RUN_FILE).exists() and (run.name.startswith(text) or run.name.rpartition("-")[2].startswith(text))
     ]
     if len(matches) > 1:

@@ -15,14 +15,15 @@ from piva.errors import ConfigError
 from piva.keys import flat
 from piva.records import CASES_FILE, RUN_FILE, RunRecord, is_busy, read_run
 from piva.registry import resolve
-from piva.run_files import SHARDS, shards_of, size_of
+from piva.run_files import shards_of, size_of, with_shards
 from reports.labels import apart_from_siblings, facts, said
 
 State = Literal["running", "complete", "failed", "unfinished", "shards", "damaged"]
 """complete: every case asked for is recorded and none failed; failed: every one is recorded, some failed; unfinished:
 some have no record, or scores of other metrics; shards: all there is lies in shards that are not merged."""
 
-_BEGINNING = re.compile(rb'\{"case_id":"([A-Za-z0-9._-]+)","status":"(ok|error|skipped)"')
+_BEGINNING = re.compile(rb'\{(?:"record_version":\d+,)?"case_id":"([A-Za-z0-9._-]+)","status":"(ok|error|skipped)"')
+_UNSCORED = b'"unscored":true'
 _OWN_COLUMNS = ("benchmark", "split", "steps", "seed")
 
 
@@ -73,8 +74,7 @@ def list_runs(root: Path) -> list[ListedRun]:
 def _folders(root: Path) -> list[Path]:
     """Folders that hold a run or shards of one, or once began to."""
     places = {file.parent for name in (RUN_FILE, CASES_FILE) for file in root.glob(f"*/*/{name}")}
-    places |= {file.parents[2] for file in root.glob(f"*/*/{SHARDS}/*/{RUN_FILE}")}
-    return sorted(places)
+    return sorted(places | with_shards(root))
 
 
 def _read(folder: Path) -> tuple[ListedRun, RunRecord | None]:
@@ -110,7 +110,7 @@ def _state(line: ListedRun) -> State:
 
 
 def count_cases(folder: Path, score_key: str) -> dict[str, str]:
-    """Case id -> ok, error, skipped; or "stale": ok, but with scores of other metrics. Later lines win.
+    """Case id -> ok, error, skipped; or "stale": edited, but without scores of these metrics. Later lines win.
 
     Raises:
         ConfigError: a whole line is damaged; names the line.
@@ -122,7 +122,8 @@ def count_cases(folder: Path, score_key: str) -> dict[str, str]:
     counts = {}
     for number, line in enumerate(file.read_bytes().split(b"\n")[:-1], start=1):
         case_id, status = _beginning(line) or _slowly(line, file, number)
-        counts[case_id] = "stale" if status == "ok" and current not in line else status
+        stale = _UNSCORED in line or (status == "ok" and current not in line)
+        counts[case_id] = "stale" if stale else status
     return counts
 
 

@@ -8,7 +8,7 @@ import tyro
 
 from piva.commands.arguments import parse
 from piva.config import Settings, runtime
-from piva.errors import COMPLETE, SOME_FAILED
+from piva.errors import COMPLETE, SOME_FAILED, ConfigError
 
 ABOUT = """\
 Check runs on the disk, without changing anything: every line parses; every image, field and video that a record names
@@ -26,7 +26,7 @@ examples:
 class CheckRunConfig(Settings):
     """What `piva check run` does."""
 
-    run: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = runtime(min_length=1)
+    run: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = runtime(())
     """Runs: folders, or beginnings of keys."""
 
     runs: Path = runtime(Path("runs"))
@@ -36,6 +36,8 @@ class CheckRunConfig(Settings):
 def main(arguments: Sequence[str]) -> int:
     """Exit code: complete, or 1 where there are problems."""
     config = parse(CheckRunConfig, "check run", arguments, ABOUT)
+    if not config.run:
+        raise ConfigError("check which run? piva check run RUN")
     from piva.records import RUN_FILE
     from piva.run_checks import check_run
     from piva.run_files import find_run_or_shards, shards_of

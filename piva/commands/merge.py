@@ -10,7 +10,7 @@ import tyro
 
 from piva.commands.arguments import parse
 from piva.config import Settings, runtime
-from piva.errors import COMPLETE
+from piva.errors import COMPLETE, ConfigError
 
 ABOUT = """\
 Bring the shards of a run into it, and remove them; or make one run of those that several machines have done.
@@ -29,7 +29,7 @@ examples:
 class MergeConfig(Settings):
     """What `piva merge` does."""
 
-    sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN|DIR")] = runtime(min_length=1)
+    sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN|DIR")] = runtime(())
     """Runs (folders, or beginnings of keys), or folders of runs."""
 
     out: Path | None = runtime(None)
@@ -45,6 +45,8 @@ class MergeConfig(Settings):
 def main(arguments: Sequence[str]) -> int:
     """Exit code: complete."""
     config = parse(MergeConfig, "merge", arguments, ABOUT)
+    if not config.sources:
+        raise ConfigError("merge which run? piva merge RUN, or several folders: piva merge DIR DIR --out DIR")
     from piva.merge_plan import carry_out, merges
 
     for merge in merges(config.sources, config.runs, config.out):
