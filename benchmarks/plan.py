@@ -158,7 +158,7 @@ def compose(
 def _state(record: CaseRecord | None, hashes: Contents, score_key: str, folder: Path) -> str:
     """new, failed, rescore or done."""
     if record is not None and record.status == "ok" and not hashes.readable:
-        return "done"  # what was made of it while it could be read is not lost
+        return "done" if record.score_key == score_key else "rescore"  # what was made while it could be read is kept
     if record is None or record.content != hashes.edit:
         return "new"
     if record.status == "error" and record.stage == "edit":

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness_world import brighten, case_file, use_plain_world, write_bench
+from harness_world import PlainScorer, brighten, case_file, use_plain_world, write_bench
 from hostile_pictures import broken, encoded, noise, png_header
 
 from piva.cli import main
@@ -143,6 +143,24 @@ def test_what_was_finished_is_not_lost_when_its_source_breaks(world, capsys):
     case_file(world.root, 2).write_bytes(png_header(20_000, 20_000))
     assert world.run() == 0
     assert world.records() == before
+
+
+def test_an_edit_whose_source_broke_is_kept_though_new_metrics_cannot_score_it(world, monkeypatch):
+    import benchmarks.launch as launch
+
+    assert world.run() == 0
+    before = world.records()["000000000002"]
+    world.spoil({2: "a missing file"})
+    monkeypatch.setattr(launch, "load_scorer", lambda device, flags, pictures: PlainScorer(version=2))
+    assert world.run() == 1
+    broken_since = world.records()["000000000002"]
+    assert (broken_since.status, broken_since.stage) == ("error", "load")
+    assert (broken_since.image, broken_since.image_sha256) == (before.image, before.image_sha256)
+    write_bench(world.root, CASES)
+    assert world.run() == 0
+    mended = world.records()["000000000002"]
+    assert (mended.metrics, mended.image_sha256) == (before.metrics, before.image_sha256)
+    assert mended.seconds_edit == before.seconds_edit
 
 
 def test_where_every_case_has_a_fault_there_is_nothing_to_run(world, capsys):
