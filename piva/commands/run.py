@@ -39,7 +39,11 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
     if config.dry_run:
         from piva.commands.run_forecast import forecast
 
-        return forecast(runs)
+        return forecast(runs, arguments)
+    if config.executor == "slurm":
+        from benchmarks.executors.slurm import run_shards
+
+        return run_shards(runs, arguments)
     codes = []
     for seed in config.seeds:
         codes.append(_run(runs, seed, arguments, watch or Unwatched()))

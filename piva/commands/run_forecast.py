@@ -1,5 +1,6 @@
 """`piva run ... --dry-run`: what would be done, and what it would cost."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from piva.commands.run import announce
@@ -13,14 +14,26 @@ if TYPE_CHECKING:
     from benchmarks.scene_runs import SceneRuns
 
 
-def forecast(runs: "Runs") -> int:
-    """Prints it for every seed: rows of the UNet, time, and room on the disk."""
+def forecast(runs: "Runs", words: Sequence[str]) -> int:
+    """Prints it for every seed: rows of the UNet, time, room on the disk; and the jobs, where a cluster does the work.
+
+    Args:
+        words: the arguments of `piva run`.
+    """
     from benchmarks.scene_runs import SceneRuns
 
-    return _of_scenes(runs) if isinstance(runs, SceneRuns) else _of_pictures(runs)  # type: ignore[arg-type]
+    if isinstance(runs, SceneRuns):
+        _of_scenes(runs)
+    else:
+        _of_pictures(runs)  # type: ignore[arg-type]
+    if runs.config.executor == "slurm":
+        from benchmarks.executors.slurm import show_jobs
+
+        show_jobs(runs, words)
+    return COMPLETE
 
 
-def _of_pictures(runs: "PictureRuns") -> int:
+def _of_pictures(runs: "PictureRuns") -> None:
     """Also what a whole sweep over the benchmark would cost."""
     from benchmarks.calibration import Calibration
     from benchmarks.forecast import Command, forecast, sentences
@@ -37,7 +50,6 @@ def _of_pictures(runs: "PictureRuns") -> int:
     command = Command(config.steps, cache_folder() / "psi", config.row_cache_gb > 0, runs.depths)
     print("\n".join(sentences(forecast(plans, config.method, calibration, command))))
     _print_sweep(runs, calibration, command)
-    return COMPLETE
 
 
 def _print_sweep(runs: "PictureRuns", calibration: "Calibration", command: "Command") -> None:
@@ -60,7 +72,7 @@ def _print_sweep(runs: "PictureRuns", calibration: "Calibration", command: "Comm
     wide_console().print(sweep_table(found, len(cases), len(config.seeds), tariff, device))
 
 
-def _of_scenes(runs: "SceneRuns") -> int:
+def _of_scenes(runs: "SceneRuns") -> None:
     from benchmarks.calibration import earlier_runs
     from benchmarks.cost import needs_of
     from benchmarks.pie_bench import cache_folder
@@ -80,4 +92,3 @@ def _of_scenes(runs: "SceneRuns") -> int:
         print(f"rows  {rows:,} through the UNet: {plan.edits} edits, {config.steps} steps, {config.scene.views} views")
         for line in sentences(plan, record, config, earlier, here, cache_folder() / "fields"):
             print(line)
-    return COMPLETE
