@@ -12,13 +12,13 @@ from benchmarks.pie_bench import Benchmark, cache_folder
 from benchmarks.plan import Plan, Plannable, compose
 from benchmarks.runner import Edit, OnStep
 from benchmarks.under_way import checkpoint_of
-from piva.config import MetricFlags, PriorConfig, RunConfig
+from piva.config import MetricFlags, Overwrite, PriorConfig, RunConfig
 from piva.data.pie_bench import Case
 from piva.editing import EditInput, EditOutput, edit_batch
 from piva.errors import ConfigError, PreflightError
 from piva.keys import edit_facts, key_of, score_key
 from piva.provenance import collect
-from piva.records import Launch, RunRecord, now, read_cases, read_run
+from piva.records import Launch, RunFolder, RunRecord, now, read_cases, read_run
 from piva.schedule import check_range
 
 if TYPE_CHECKING:
@@ -215,15 +215,38 @@ def run_path(out: Path, record: RunRecord) -> Path:
     return out / record.benchmark / f"{record.method}-{record.edit_key}"
 
 
-def plan_run(path: Path, record: RunRecord, cases: Sequence[Case], batch_size: int) -> Plan:
-    """What remains of `cases`, given what the run's folder holds."""
-    return compose(cases, batch_size, read_cases(path), record.score_key, path)
+def plan_run(
+    path: Path, record: RunRecord, cases: Sequence[Case], batch_size: int, overwrite: Overwrite = "only-missing"
+) -> Plan:
+    """What remains of `cases`, given what the run's folder holds. Raises as `compose`."""
+    return compose(cases, batch_size, read_cases(path), record.score_key, path, overwrite=overwrite)
 
 
-def launched(record: RunRecord, path: Path, cases: Sequence[Plannable], batch_size: int, device: str) -> RunRecord:
-    """The record with this launch added to those its folder already has."""
+def launched(
+    record: RunRecord, path: Path, cases: Sequence[Plannable], batch_size: int, device: str, config: Any = None
+) -> RunRecord:
+    """The record with this launch added to those its folder already has.
+
+    Args:
+        config: `piva.config.ExecutionFlags` of a run; None where records are only scored.
+    """
     earlier = read_run(path).launches if (path / "run.json").exists() else []
-    launch = Launch(
-        started=now(), planned=[case.id for case in cases], batch_size=batch_size, provenance=collect(device)
-    )
+    how = {} if config is None else config.model_dump(include={"executor", "workers", "shard", "overwrite"})
+    planned = [case.id for case in cases]
+    launch = Launch(started=now(), planned=planned, batch_size=batch_size, provenance=collect(device), **how)
     return record.model_copy(update={"launches": [*earlier, launch]})
+
+
+def ended(record: RunRecord, folder: RunFolder, seconds: float) -> RunRecord:
+    """The record with its last launch completed, which is written, too.
+
+    Args:
+        seconds: wall time of the launch.
+    """
+    number = len(record.launches) - 1
+    peaks = [case.peak_bytes for case in read_cases(folder.path).values() if case.launch == number and case.peak_bytes]
+    told = {"ended": now(), "seconds": seconds, "peak_bytes": max(peaks, default=None)}
+    last = record.launches[-1].model_copy(update=told)
+    record = record.model_copy(update={"launches": [*record.launches[:-1], last]})
+    folder.write_run(record)
+    return record

@@ -68,7 +68,7 @@ class PictureRuns:
     def plan(self, record: RunRecord, folder: Path) -> Plan[Case]:
         """What remains to be done, given what the run's folder holds."""
         config = self.config
-        return launch.plan_run(folder, record, self.cases, config.batch_size)
+        return launch.plan_run(folder, record, self.cases, config.batch_size, config.overwrite)
 
     @property
     def batch_size(self) -> int:

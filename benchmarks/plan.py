@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from piva.config import Overwrite
 from piva.data.pie_bench import Case
+from piva.errors import ConfigError
 from piva.keys import content_hash, digest, file_hash
 from piva.records import CaseRecord
 
@@ -58,6 +60,8 @@ class Plan(Generic[C]):
     edited: Mapping[str, CaseRecord] = field(default_factory=dict)
     """The records of the cases to rescore."""
     done: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    """Ids of failed cases that are left as they are."""
 
     @property
     def remains(self) -> bool:
@@ -77,6 +81,7 @@ class Plan(Generic[C]):
             batches=tuple(batch for batch in self.batches if not batch.wanted.isdisjoint(ids)),
             rescore=tuple(case for case in self.rescore if case.id in ids),
             done=tuple(id_ for id_ in self.done if id_ in ids),
+            left=tuple(id_ for id_ in self.left if id_ in ids),
         )
 
     def part(self, batches: Sequence[Batch[C]], rescore: Sequence[C] = ()) -> Plan[C]:
@@ -128,16 +133,25 @@ def compose(
     score_key: str,
     folder: Path,
     hashed: Callable[[C], Contents] = contents,  # type: ignore[assignment]
+    overwrite: Overwrite = "only-missing",
 ) -> Plan[C]:
     """The plan for `cases` (already in order), given what `folder` has recorded.
 
-    A case that failed before is tried again alone, which is how it was last tried: a failing batch is taken apart.
+    A case that is tried again is tried alone, which is how it was last tried: a failing batch is taken apart.
 
     Args:
         hashed: what a case's edit and scores depend on.
+        overwrite: what of it is done again. only-missing: nothing, failed cases included; but a case that has changed
+            counts as missing, and scores by other metrics do. retry-errors: failed cases. always: all. never: nothing,
+            and nothing is added to it.
+
+    Raises:
+        ConfigError: `never`, and some of the cases are recorded.
     """
+    if overwrite == "never":
+        _check_fresh(cases, records, folder)
     hashes = {case.id: hashed(case) for case in cases}
-    states = {case.id: _state(records.get(case.id), hashes[case.id], score_key, folder) for case in cases}
+    states = {case.id: _state(records.get(case.id), hashes[case.id], score_key, folder, overwrite) for case in cases}
     batches = []
     for start in range(0, len(cases), batch_size):
         members = tuple(cases[start : start + batch_size])
@@ -152,11 +166,33 @@ def compose(
         rescore=tuple(case for case in cases if states[case.id] == "rescore"),
         edited={case.id: records[case.id] for case in cases if states[case.id] == "rescore"},
         done=tuple(case.id for case in cases if states[case.id] == "done"),
+        left=tuple(case.id for case in cases if states[case.id] == "left"),
     )
 
 
-def _state(record: CaseRecord | None, hashes: Contents, score_key: str, folder: Path) -> str:
-    """new, failed, rescore or done."""
+def _check_fresh(cases: Sequence[C], records: Mapping[str, CaseRecord], folder: Path) -> None:
+    known = [case.id for case in cases if case.id in records]
+    if known:
+        raise ConfigError(
+            f"--overwrite never: {folder} has records of {len(known)} of these {len(cases)} cases, {known[0]} among "
+            "them; without the flag the command does what is missing"
+        )
+
+
+def _state(record: CaseRecord | None, hashes: Contents, score_key: str, folder: Path, overwrite: Overwrite) -> str:
+    """new, failed, rescore, done, or left."""
+    if overwrite == "always":
+        return "new"
+    state = _standing(record, hashes, score_key, folder)
+    if overwrite != "retry-errors" and record is not None and record.failed:
+        scored_alike = record.score_key == score_key and record.score_content == hashes.score
+        if state == "failed" or (state == "rescore" and scored_alike):
+            return "left"
+    return state
+
+
+def _standing(record: CaseRecord | None, hashes: Contents, score_key: str, folder: Path) -> str:
+    """What there is of a case: new, failed, rescore or done."""
     if record is not None and record.status == "ok" and not hashes.readable:
         return "done" if record.score_key == score_key else "rescore"  # what was made while it could be read is kept
     if record is None or record.content != hashes.edit:

@@ -57,7 +57,14 @@ def begun(job: Recording, plan: Plan, case: Plannable, **known: Any) -> CaseReco
         "status": "ok",
     }
     if case.id in plan.edited:
-        cleared: dict[str, Any] = {"stage": None, "error": None, "traceback": None, "metrics": {}, "reasons": {}}
+        cleared: dict[str, Any] = {
+            "unscored": False,
+            "stage": None,
+            "error": None,
+            "traceback": None,
+            "metrics": {},
+            "reasons": {},
+        }
         return plan.edited[case.id].model_copy(update=facts | cleared)
     content = plan.contents[case.id].edit
     return CaseRecord(case_id=case.id, type_id=case.type_id, content=content, **known, **facts)
@@ -89,7 +96,7 @@ def note_failure(record: CaseRecord, stage: Stage, problem: BaseException) -> No
 
 def unscored(record: CaseRecord) -> CaseRecord:
     """The record of an edit that is kept, to stand until the one with its scores."""
-    return record.model_copy(update={"status": "error", "stage": "score", "error": UNSCORED})
+    return record.model_copy(update={"status": "error", "stage": "score", "error": UNSCORED, "unscored": True})
 
 
 def close(job: Recording, record: CaseRecord, source: Tensor | None = None, edited: Tensor | None = None) -> None:

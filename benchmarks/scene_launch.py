@@ -13,7 +13,7 @@ from benchmarks.scene_scores import evaluation_ids
 from benchmarks.scene_work import Workshop
 from benchmarks.scenes import SceneBenchmark, SceneEditCase
 from piva import reconstruction, scene_editing
-from piva.config import identity_values
+from piva.config import Overwrite, identity_values
 from piva.keys import edit_facts, key_of, score_key
 from piva.modules.scene_settings import SceneEditSettings
 from piva.records import RunRecord, read_cases
@@ -95,10 +95,14 @@ def _settings(benchmark: SceneBenchmark, config: Any) -> dict[str, Any]:
 
 
 def plan_scenes(
-    path: Path, benchmark: SceneBenchmark, record: RunRecord, cases: Sequence[SceneEditCase]
+    path: Path,
+    benchmark: SceneBenchmark,
+    record: RunRecord,
+    cases: Sequence[SceneEditCase],
+    overwrite: Overwrite = "only-missing",
 ) -> Plan[SceneEditCase]:
-    """What remains of `cases`, given what the run's folder holds; each is edited alone."""
-    return compose(cases, 1, read_cases(path), record.score_key, path, benchmark.contents)
+    """What remains of `cases`, given what the run's folder holds; each is edited alone. Raises as `compose`."""
+    return compose(cases, 1, read_cases(path), record.score_key, path, benchmark.contents, overwrite)
 
 
 def workshop(config: Any, prior: Any) -> Workshop:

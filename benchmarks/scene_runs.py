@@ -55,7 +55,7 @@ class SceneRuns:
 
     def plan(self, record: RunRecord, folder: Path) -> Plan[SceneEditCase]:
         """What remains to be done, given what the run's folder holds."""
-        return scene_launch.plan_scenes(folder, self.benchmark, record, self.cases)
+        return scene_launch.plan_scenes(folder, self.benchmark, record, self.cases, self.config.overwrite)
 
     def share(self, number: int, of: int) -> frozenset[str]:
         """The edits of a shard, `number` from 1: those of every so manyth scene."""

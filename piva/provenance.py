@@ -1,7 +1,9 @@
 """Where a result came from: code, packages, machine, command line."""
 
+import hashlib
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -39,6 +41,8 @@ class Provenance(BaseModel):
     git_commit: str | None
     """None where the package does not run from a git checkout."""
     git_dirty: bool | None
+    git_diff: str | None = None
+    """SHA-256 of `git diff HEAD`: of what a dirty tree has besides the commit. None for a clean one."""
     packages: dict[str, str]
     python: str
     platform: str
@@ -47,22 +51,33 @@ class Provenance(BaseModel):
     """Threads torch may use."""
     device: str
     """What torch calls the device, with its name: "cuda:0 (NVIDIA H100)"; "cpu"."""
+    gpus: tuple[str, ...] = ()
+    """Names of all GPUs that the process sees."""
+    driver: str | None = None
+    """Version of NVIDIA's driver."""
+    determinism: dict[str, bool | str | None] = {}
+    """torch's switches that make the same numbers come out again, or not; empty in records before version 2."""
 
 
 def collect(device: str = "cpu") -> Provenance:
     """The provenance of work that this process does on `device`."""
-    commit, dirty = git_state(Path(piva.__file__).resolve().parent.parent)
+    root = Path(piva.__file__).resolve().parent.parent
+    commit, dirty = git_state(root)
     return Provenance(
         command=command_line(),
         piva_version=piva.__version__,
         git_commit=commit,
         git_dirty=dirty,
+        git_diff=_diff_hash(root) if dirty else None,
         packages=package_versions(),
         python=platform.python_version(),
         platform=platform.platform(),
         cpu=_cpu_name(),
         threads=_threads(),
         device=_device_name(device),
+        gpus=_gpus(),
+        driver=_driver(),
+        determinism=_determinism(),
     )
 
 
@@ -93,10 +108,49 @@ def package_versions() -> dict[str, str]:
 
 def _git(root: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, errors="surrogateescape", timeout=20
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _diff_hash(root: Path) -> str | None:
+    """Of everything in which tracked files differ from the commit."""
+    diff = _git(root, "diff", "HEAD", "--binary")
+    return None if diff is None else hashlib.sha256(diff.encode(errors="surrogateescape")).hexdigest()
+
+
+def _gpus() -> tuple[str, ...]:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return ()
+    return tuple(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
+
+
+def _driver() -> str | None:
+    """From the file that the driver itself keeps; no tool has to be there, and no GPU is waited for."""
+    try:
+        text = Path("/proc/driver/nvidia/version").read_text()
+    except OSError:
+        return None
+    found = re.search(r"Kernel Module\D*(\d+(?:\.\d+)+)", text)
+    return found.group(1) if found else None
+
+
+def _determinism() -> dict[str, bool | str | None]:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return {}
+    return {
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn.deterministic": torch.backends.cudnn.deterministic,
+        "cudnn.benchmark": torch.backends.cudnn.benchmark,
+        "cudnn.allow_tf32": torch.backends.cudnn.allow_tf32,
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "CUBLAS_WORKSPACE_CONFIG": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+    }
 
 
 def _cpu_name() -> str:

@@ -2,6 +2,7 @@
 
     runs/<benchmark>/<method>-<edit_key>/
         run.json       what the run is: written first, atomically, and again at each launch
+        run.lock       who writes to it now; empty when nobody does
         cases.jsonl    one line per case as it ends; flushed to the disk; later lines win
         images/<id>.png
         scenes/<id>/   of the edit of a scene: its field, views, turntable, contact sheet, scores by view
@@ -10,7 +11,6 @@ A case's image is on disk before its line is. A process killed at any point leav
 which readers ignore and the next writer cuts off. The disk is the truth; trackers only mirror it.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -23,11 +23,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from piva import record_versions
+from piva.config import Executor, Overwrite
 from piva.errors import ConfigError, PreflightError
+from piva.interrupts import finishing
 from piva.provenance import Provenance
+from piva.run_lock import BusyError as BusyError
+from piva.run_lock import RunLock
+from piva.run_lock import is_busy as is_busy
+from piva.run_lock import is_locked as is_locked
 
-RECORD_VERSION = 1
+RECORD_VERSION = record_versions.VERSION
 RUN_FILE, CASES_FILE, IMAGES, SCENES = "run.json", "cases.jsonl", "images", "scenes"
+
+_OWN_LINE = f'{{"record_version":{RECORD_VERSION},'.encode()
 
 Status = Literal["ok", "error", "skipped"]
 Stage = Literal["load", "edit", "score"]
@@ -52,7 +61,13 @@ class Launch(Record):
     seconds: float | None = None
     """Wall time."""
     peak_bytes: int | None = None
-    """Most memory that was taken."""
+    """Most memory that a case of it took."""
+    executor: Executor | None = None
+    """Who did the work; None where records were only scored, and before record version 2."""
+    workers: int | None = None
+    """As the flag had it."""
+    shard: str | None = None
+    overwrite: Overwrite | None = None
 
 
 class RunRecord(Record):
@@ -88,6 +103,8 @@ class RunRecord(Record):
 class CaseRecord(Record):
     """How one case ended."""
 
+    record_version: int = RECORD_VERSION
+    """First in its line, so that a reader sees at once whether it is its own."""
     case_id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     status: Status
     type_id: str
@@ -105,6 +122,8 @@ class CaseRecord(Record):
     metrics: dict[str, float | None] = Field(default_factory=dict)
     reasons: dict[str, str] = Field(default_factory=dict)
     """Why a metric is null."""
+    unscored: bool = False
+    """Whether the edit is kept and its scores are still to come; the status is "error" until then."""
     source_size: tuple[int, int] | None = None
     """(H, W) of the source file."""
     resized: bool = False
@@ -151,6 +170,11 @@ class CaseRecord(Record):
     history: dict[str, dict[str, float]] = Field(default_factory=dict)
     """Per-step scalar -> first, last, mean."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error. (An edit that only has no scores yet did not.)"""
+        return self.status == "error" and not self.unscored
+
     @model_validator(mode="after")
     def _stays_in_its_folder(self) -> "CaseRecord":
         if ".." in self.case_id:
@@ -192,10 +216,6 @@ def disk(path: Path) -> Iterator[None]:
         raise PreflightError(f"cannot write to {path}: {problem}; what was recorded before is kept") from problem
 
 
-class BusyError(PreflightError):
-    """Another process writes to the run's folder."""
-
-
 class RunFolder:
     """The folder of one run, open for writing by one process.
 
@@ -208,27 +228,30 @@ class RunFolder:
         self.path = path
         with disk(path):
             (path / IMAGES).mkdir(parents=True, exist_ok=True)
+            self._lock = RunLock(path)
             self._cases = (path / CASES_FILE).open("ab")
-        try:
-            fcntl.flock(self._cases, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
-            self._cases.close()
-            raise BusyError(f"another process is writing to {path}; wait for it or stop it") from problem
-        self._cut_torn_line()
+            self._cut_torn_line()
 
     def __enter__(self) -> "RunFolder":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._cases.close()
+        with disk(self.path):
+            self._lock.release()
 
     def write_run(self, record: RunRecord) -> None:
-        with disk(self.path):
+        with finishing(), disk(self.path):
             write_atomically(self.path / RUN_FILE, record.model_dump_json(indent=2).encode() + b"\n")
 
     def append(self, record: CaseRecord) -> None:
-        """Add a line and wait until it is on the disk."""
-        with disk(self.path):
+        """Add a line and wait until it is on the disk; Ctrl-C waits, too.
+
+        Raises:
+            BusyError: another machine has taken the run over.
+        """
+        with finishing(), disk(self.path):
+            self._lock.check()
             self._cases.write(record.model_dump_json(exclude_none=True).encode() + b"\n")
             self._cases.flush()
             os.fsync(self._cases.fileno())
@@ -254,26 +277,9 @@ def store_image(run: Path, case_id: str, image: Any) -> tuple[str, str]:
     buffer = BytesIO()
     image.save(buffer, format="PNG")
     relative = f"{IMAGES}/{case_id}.png"
-    with disk(run):
+    with finishing(), disk(run):
         write_atomically(run / relative, buffer.getvalue())
     return relative, hashlib.sha256(buffer.getvalue()).hexdigest()
-
-
-def is_busy(path: Path) -> bool:
-    """Whether a process has the run's folder open for writing."""
-    return is_locked(path / CASES_FILE)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock of a file."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def read_run(path: Path) -> RunRecord:
@@ -285,14 +291,12 @@ def read_run(path: Path) -> RunRecord:
     try:
         content = json.loads((path / RUN_FILE).read_bytes())
         version = content.get("record_version")
-        if version != RECORD_VERSION:
-            raise ConfigError(f"{path}: record version {version}, this program reads version {RECORD_VERSION}")
-        return RunRecord.model_validate(content)
+        return RunRecord.model_validate(record_versions.upgraded(content, record_versions.RUNS, version))
     except FileNotFoundError:
         raise ConfigError(f"{path} holds no run (there is no {RUN_FILE})") from None
+    except ConfigError as problem:
+        raise ConfigError(f"{path / RUN_FILE}: {problem}") from None
     except (ValidationError, ValueError, AttributeError, RecursionError) as problem:
-        if isinstance(problem, ConfigError):
-            raise
         raise ConfigError(f"{path / RUN_FILE} is damaged: {problem}") from problem
 
 
@@ -300,18 +304,34 @@ def read_cases(path: Path) -> dict[str, CaseRecord]:
     """Case id -> its last record. A torn last line (one without its newline) does not count.
 
     Raises:
-        ConfigError: a whole line is damaged; names the line.
+        ConfigError: a whole line is damaged, or a newer version wrote it; names the line.
     """
     records: dict[str, CaseRecord] = {}
     file = path / CASES_FILE
     content = file.read_bytes() if file.exists() else b""
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
-            record = CaseRecord.model_validate_json(line)
-        except ValidationError as problem:
+            record = parse_case(line)
+        except ConfigError as problem:
+            raise ConfigError(f"{file}, line {number}: {problem}") from None
+        except (ValueError, RecursionError) as problem:
             raise ConfigError(f"{file}, line {number} is damaged: {problem}") from problem
         records[record.case_id] = record
     return records
+
+
+def parse_case(line: bytes) -> CaseRecord:
+    """The record in a line, of whatever version.
+
+    Raises:
+        ValueError: it is damaged.
+        ConfigError: a newer version wrote it.
+    """
+    if line.startswith(_OWN_LINE):
+        return CaseRecord.model_validate_json(line)
+    content = json.loads(line)
+    version = content.get("record_version", 1) if isinstance(content, dict) else None
+    return CaseRecord.model_validate(record_versions.upgraded(content, record_versions.CASES, version))
 
 
 def run_folders(root: Path) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from piva.errors import ConfigError
 from piva.keys import flat, key_of, score_key
 from piva.merging import sha256_of
-from piva.records import CASES_FILE, RUN_FILE, CaseRecord, RunRecord, is_busy, read_run
+from piva.records import CASES_FILE, RUN_FILE, CaseRecord, RunRecord, is_busy, parse_case, read_run
 from piva.run_files import SHARDS, named_files, shards_of, unnamed
 
 NAMED = 5
@@ -57,12 +57,15 @@ def _lines(folder: Path, findings: Findings) -> dict[str, CaseRecord]:
     *lines, torn = (file.read_bytes() if file.exists() else b"").split(b"\n")
     for number, line in enumerate(lines, start=1):
         try:
-            case = CaseRecord.model_validate_json(line)
+            case = parse_case(line)
         except ValidationError as problem:
             first = problem.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
             reason = f"{where}: {first['msg']}" if where else first["msg"]
             findings.problems.append(f"{CASES_FILE}, line {number} is no record ({reason})")
+            continue
+        except (ValueError, RecursionError) as problem:
+            findings.problems.append(f"{CASES_FILE}, line {number} is no record ({problem})")
             continue
         cases[case.case_id] = case
     if torn:
@@ -95,7 +98,7 @@ def _counts(record: RunRecord, cases: Mapping[str, CaseRecord], busy: bool, find
             findings.found(f"{case.case_id}: {RUN_FILE} has no launch {case.launch}, which made it", busy)
     if stale := [id_ for id_, case in cases.items() if case.status == "ok" and case.score_key != record.score_key]:
         findings.notes.append(f"{len(stale)} cases have scores of other metrics than the run's: {_some(stale)}")
-    ended = Counter(case.status for case in cases.values())
+    ended = Counter("edited but not scored" if case.unscored else case.status for case in cases.values())
     counts = ", ".join(f"{count} {status}" for status, count in sorted(ended.items())) or "no case recorded"
     findings.notes.append(counts)
 

@@ -17,7 +17,16 @@ class Run:
         write_bench(self.root, n)
         self.scorer = PlainScorer()
 
-    def go(self, edit=brighten, batch_size=4, score_key="k", observers=(), goes_on=lambda: True, **facts):
+    def go(
+        self,
+        edit=brighten,
+        batch_size=4,
+        score_key="k",
+        observers=(),
+        goes_on=lambda: True,
+        overwrite="retry-errors",
+        **facts,
+    ):
         cases = spread(read(self.root), None)
         launch = Launch(started=now(), planned=[c.id for c in cases], batch_size=batch_size, provenance=collect())
         record = RunRecord(
@@ -26,7 +35,7 @@ class Run:
         )  # fmt: skip
         with RunFolder(self.path) as folder:
             folder.write_run(record)
-            plan = compose(cases, batch_size, read_cases(self.path), score_key, self.path)
+            plan = compose(cases, batch_size, read_cases(self.path), score_key, self.path, overwrite=overwrite)
             job = Job(folder, record, lambda case: self.size, edit, self.scorer, observers, goes_on, **facts)
             execute(job, plan)
         return read_cases(self.path)

@@ -141,7 +141,8 @@ def test_a_second_writer_is_turned_away(tmp_path):
     with RunFolder(tmp_path):
         second = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
         assert is_busy(tmp_path)
-    assert "another process is writing" in second.stdout
+    assert f"pid {os.getpid()} of " in second.stdout
+    assert f"is writing to {tmp_path}" in second.stdout
     assert not is_busy(tmp_path)
     assert not is_busy(tmp_path / "nothing")
 

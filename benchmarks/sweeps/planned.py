@@ -73,7 +73,8 @@ class PlannedRun:
         """What remains to be done, given what the run's folder holds now."""
         together = 1 if self.work.of_scenes else self.work.config.batch_size
         recorded = read_cases(self.path)
-        return compose(self.work.cases, together, recorded, self.record.score_key, self.path, self.work.hashed)
+        work, key = self.work, self.record.score_key
+        return compose(work.cases, together, recorded, key, self.path, work.hashed, "retry-errors")  # as a sweep does
 
 
 class Planner:

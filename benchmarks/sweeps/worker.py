@@ -119,7 +119,7 @@ class Worker:
         print(f"point {found.index}: {found.command}", file=sys.stderr, flush=True)
         try:
             with as_command(found.words):
-                code = self._run(found.words[1:], watch)
+                code = self._run(with_errors(found.words[1:]), watch)
         except Stopped:
             assert isinstance(watch, Course)
             self._end(claim, found, "pruned", f"stopped at the rung of {watch.stopped_at} cases")
@@ -157,6 +157,12 @@ class Worker:
 def shares_a_run(one: PointOnDisk, other: PointOnDisk) -> bool:
     """Whether two points have a run's folder in common: they ask for other cases of it."""
     return not {planned.path for planned in one.planned}.isdisjoint(planned.path for planned in other.planned)
+
+
+def with_errors(words: Sequence[str]) -> list[str]:
+    """The words of a run, which does failed cases again unless they say otherwise: a sweep's points are to be done."""
+    said = any(word.partition("=")[0] == "--overwrite" for word in words)
+    return list(words) if said else [*words, "--overwrite", "retry-errors"]
 
 
 @contextmanager

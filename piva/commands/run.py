@@ -1,6 +1,7 @@
 """`piva run BENCHMARK --method NAME`: one run for each seed; continues what is recorded."""
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,14 +82,15 @@ def _execute(
     from benchmarks import under_way
     from benchmarks.executors import carry_out
     from benchmarks.executors.dispatch import Owner
-    from benchmarks.launch import launched
+    from benchmarks.launch import ended, launched
     from benchmarks.limits import ErrorLimit, TooManyErrors
     from benchmarks.progress import Bar
     from benchmarks.watching import Watchers
     from piva.tracking import open_mirror
 
     config = runs.config
-    record = launched(record, folder.path, plan.cases, runs.batch_size, str(runs.prior.device))
+    started = time.monotonic()
+    record = launched(record, folder.path, plan.cases, runs.batch_size, str(runs.prior.device), config)
     folder.write_run(record)
     mirror = open_mirror(config.tracker, config.tags)
     mirror.start(record, folder.path)
@@ -106,6 +108,7 @@ def _execute(
         print(f"piva: {problem}", file=sys.stderr)
     finally:
         mirror.finish()
+        ended(record, folder, time.monotonic() - started)
     return False
 
 
@@ -115,6 +118,7 @@ def announce(runs: "Runs", path: Path, plan: "Plan[Any]") -> None:
 
     parts = runs.intentions(plan)
     parts += [f"{len(plan.done)} done before"] if plan.done else []
+    parts += [f"{len(plan.left)} failed before (--overwrite retry-errors tries them again)"] if plan.left else []
     print(f"{path}: " + ", ".join(parts), file=sys.stderr)
     for note in (*runs.notes(plan), unmerged(path)):
         if note is not None:

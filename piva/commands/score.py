@@ -97,7 +97,7 @@ def _plan(path: Path, record: "RunRecord", cases: "Sequence[Case]") -> "Plan":
     """What is to be scored; cases without an image, or whose source changed, are left as they are, and said."""
     from benchmarks.launch import plan_run
 
-    plan = plan_run(path, record, cases, batch_size=1)
+    plan = plan_run(path, record, cases, batch_size=1, overwrite="retry-errors")
     parts = [f"{len(plan.rescore)} images to score"]
     parts += [f"{len(plan.done)} have these scores"] if plan.done else []
     parts += [f"{plan.edits} cases have no image of their present source, and are left as they are"] * (plan.edits > 0)

@@ -95,7 +95,7 @@ def main(arguments: Sequence[str]) -> int:
     record = _describe(benchmark, root, config, scorer)
     path = config.out / record.benchmark / f"{record.method}-{record.edit_key}"
     with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
-        plan = plan_run(path, record, cases, batch_size=1)
+        plan = plan_run(path, record, cases, batch_size=1, overwrite="retry-errors")
         print(f"{path}: {plan.edits} of {len(plan.cases)} images to score", file=sys.stderr)
         if plan.remains:
             record = launched(record, path, plan.cases, 1, device)

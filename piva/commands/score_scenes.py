@@ -45,7 +45,7 @@ def main(config: Any, path: Path, device: str) -> int:
     with RunFolder(path) as folder:
         facts = {"score_key": score_key(record.edit_key, metrics), "metrics": metrics, "root": str(root.resolve())}
         record = read_run(path).model_copy(update=facts)
-        plan = plan_scenes(path, benchmark, record, cases)
+        plan = plan_scenes(path, benchmark, record, cases, "retry-errors")
         print(f"{path}: {len(plan.rescore)} scenes to score, {len(plan.done)} have these scores", file=sys.stderr)
         without = plan.edits
         plan = replace(plan, batches=())

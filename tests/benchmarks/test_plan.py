@@ -8,6 +8,7 @@ from PIL import Image
 
 from benchmarks.plan import compose, contents, spread
 from piva.data.pie_bench import read
+from piva.errors import ConfigError
 from piva.keys import file_hash
 from piva.records import CaseRecord
 
@@ -58,11 +59,48 @@ def test_a_resumed_plan_forms_the_same_batches(cases, tmp_path):
     assert len(plan.done) == 11
 
 
-def test_a_failed_case_is_tried_again_alone(cases, tmp_path):
+@pytest.fixture
+def after(cases, tmp_path):
+    """What is recorded when an edit failed, and another's scores did, and a third has none yet."""
     records = {case.id: record(case, tmp_path) for case in cases}
-    records[cases[3].id] = record(cases[3], tmp_path, status="error", stage="edit", image=None, image_sha256=None)
-    plan = compose(cases, 8, records, "k", tmp_path)
+    gone = {"image": None, "image_sha256": None}
+    records[cases[3].id] = record(cases[3], tmp_path, status="error", stage="edit", **gone)
+    records[cases[4].id] = record(cases[4], tmp_path, status="error", stage="score")
+    records[cases[5].id] = record(cases[5], tmp_path, status="error", stage="score", unscored=True)
+    return records
+
+
+def test_a_failed_case_is_left_unless_errors_are_asked_for(cases, after, tmp_path):
+    plan = compose(cases, 8, after, "k", tmp_path)
+    assert plan.batches == ()
+    assert plan.left == (cases[3].id, cases[4].id)
+    assert plan.rescore == (cases[5],)
+
+
+def test_a_failed_case_is_tried_again_alone(cases, after, tmp_path):
+    plan = compose(cases, 8, after, "k", tmp_path, overwrite="retry-errors")
     assert [batch.cases for batch in plan.batches] == [(cases[3],)]
+    assert plan.rescore == (cases[4], cases[5])
+    assert plan.left == ()
+
+
+def test_always_does_everything_in_the_batches_of_a_fresh_run(cases, after, tmp_path):
+    plan = compose(cases, 8, after, "k", tmp_path, overwrite="always")
+    assert plan.batches == compose(cases, 8, {}, "k", tmp_path).batches
+    assert plan.rescore == plan.done == plan.left == ()
+
+
+def test_never_adds_nothing_to_what_is_recorded(cases, after, tmp_path):
+    some = {id_: after[id_] for id_ in list(after)[:2]}
+    with pytest.raises(ConfigError, match=rf"records of 2 of these {len(cases)} cases, {cases[0].id} among"):
+        compose(cases, 8, some, "k", tmp_path, overwrite="never")
+    assert compose(cases, 8, {}, "k", tmp_path, overwrite="never").batches
+
+
+def test_other_metrics_try_a_failed_score_again(cases, after, tmp_path):
+    plan = compose(cases, 8, after, "new", tmp_path)
+    assert plan.left == (cases[3].id,)
+    assert {case.id for case in plan.rescore} == {case.id for case in cases} - {cases[3].id}
 
 
 def test_other_metrics_mean_scoring_again_not_editing_again(cases, tmp_path):
