@@ -78,18 +78,20 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> tuple[ListedRun, RunRecord | None]:
-    shards = shards_of(folder)
-    size = size_of(folder)
+    shards, size = shards_of(folder), size_of(folder)
+    parts = [folder] if (folder / RUN_FILE).exists() or not shards else shards
     try:
-        record = read_run(folder if (folder / RUN_FILE).exists() or not shards else shards[0])
-        counts = count_cases(folder, record.score_key)
+        records = [read_run(part) for part in parts]
+        record = records[0]
+        counts = {id_: how for part in parts for id_, how in count_cases(part, record.score_key).items()}
     except (ConfigError, OSError) as problem:
         line = ListedRun(folder, "damaged", folder.parent.name, folder.name, bytes=size, why=_sentence(problem))
         return line, None
-    planned = {case_id for launch in record.launches for case_id in launch.planned}
+    launches = sorted((launch for part in records for launch in part.launches), key=lambda launch: launch.started)
+    planned = {case_id for launch in launches for case_id in launch.planned}
     left = len(planned - counts.keys()) + sum(counts[id_] == "stale" for id_ in planned & counts.keys())
     ended = Counter(counts.values())
-    launch = record.launches[-1] if record.launches else None
+    launch = launches[-1] if launches else None
     line = ListedRun(
         folder, "complete", record.benchmark, record.method, record.split, record.edit_key, record.steps, record.seed,
         ok=ended["ok"], failed=ended["error"], skipped=ended["skipped"], left=left,
