@@ -50,6 +50,11 @@ def listed(capsys, out, *flags):
     return {line["path"]: line for line in json.loads(capsys.readouterr().out)}
 
 
+def files_of(folder):
+    """All below a folder, but for locks."""
+    return {path for path in folder.rglob("*") if path.name != "run.lock"}
+
+
 def checked(capsys, *runs):
     """(exit code, sentences) of `piva check run`."""
     capsys.readouterr()
@@ -110,13 +115,15 @@ def test_runs_prints_a_table_and_names_the_damaged(world, capsys):
 
 
 def test_runs_of_other_metrics_are_left_and_odd_lines_are_read(world, capsys):
-    cases = [case_record("a"), case_record("b", score_key="0" * 16)]
-    folder = recorded(world.out, "4" * 16, ["a", "b", "c"], cases)
+    unscored = case_record("d", status="error", stage="score", unscored=True)
+    cases = [case_record("a"), case_record("b", score_key="0" * 16), unscored]
+    folder = recorded(world.out, "4" * 16, ["a", "b", "c", "d"], cases)
     odd = json.dumps({"status": "ok", "case_id": "c", "score_key": "f" * 16}, separators=(",", ":"))
     with (folder / CASES_FILE).open("a") as file:
         file.write(odd + "\n" + '{"case_id":"a","status":"err')  # a torn line does not count
     line = listed(capsys, world.out)[str(folder)]
-    assert (line["ok"], line["left"], line["state"]) == (2, 1, "unfinished")
+    assert (line["ok"], line["failed"], line["left"], line["state"]) == (2, 0, 2, "unfinished")
+    assert "1 edited but not scored, 2 ok" in checked(capsys, folder)[1]
 
 
 def test_a_whole_run_has_no_problem(world, capsys):
@@ -211,10 +218,14 @@ def test_shards_become_the_run(world, capsys):
         world("--shard", f"{number}/2")
     (folder,) = (world.out / "pie-bench").iterdir()
     assert not (folder / RUN_FILE).exists()
-    assert listed(capsys, world.out)[str(folder)]["state"] == "shards"
+    line = listed(capsys, world.out)[str(folder)]
+    assert (line["state"], line["ok"], line["left"], line["shards"]) == ("shards", 12, 0, 2)
     key = folder.name.removeprefix("dds-")[:6]
     assert main(["merge", key, "--runs", str(world.out), "--keep-shards"]) == 0
     assert f"{folder}: 2 folders into one: 12 ok" in capsys.readouterr().out
+    assert main(["show", key, "--runs", str(world.out)]) == 0
+    assert main(["compare", key, key, "--runs", str(world.out)]) == 0
+    assert "12 cases in both" in capsys.readouterr().out
     merged = [(folder / name).read_bytes() for name in (RUN_FILE, CASES_FILE)]
     assert sorted(read_cases(folder)) == list(read_cases(folder))
     assert len(read_run(folder).launches) == 2
@@ -265,14 +276,14 @@ def test_runs_of_two_machines_become_one_in_any_order(world, tmp_path, capsys):
 
 def test_merge_refuses_other_runs_and_open_ones(world, tmp_path, capsys):
     here, there = world("--limit", "2"), world("--limit", "2", "--method.guidance", "3", out="other")
-    before = sorted(tmp_path.rglob("*"))
+    before = files_of(tmp_path)
     assert main(["merge", str(here), str(there), "--out", str(tmp_path / "all")]) == 2
     assert "method.settings.guidance: 7.5 and 3.0" in capsys.readouterr().err
     with RunFolder(here):
         assert main(["merge", str(here), "--out", str(tmp_path / "all")]) == 3
         assert "writing to" in capsys.readouterr().err
     assert main(["merge", str(tmp_path / "bench"), "--runs", str(world.out)]) == 2
-    assert [path for path in sorted(tmp_path.rglob("*")) if path.name != "run.lock"] == before
+    assert files_of(tmp_path) == before
 
 
 def litter(folder):
@@ -290,9 +301,24 @@ def litter(folder):
     return {*names, "scenes/gone"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["merge"], "merge which run? piva merge RUN"),
+        (["merge", "nothing"], "no run 'nothing'"),
+        (["check", "run"], "check which run? piva check run RUN"),
+        (["gc", "--out", "nowhere"], "nowhere: there is no such folder"),
+    ],
+)
+def test_what_is_missing_is_said(arguments, sentence, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert sentence in capsys.readouterr().err
+
+
 def test_gc_lists_and_removes_only_when_asked(world, capsys):
     folder = world()
-    before = sorted(folder.rglob("*"))
+    before = files_of(folder)
     names = litter(folder)
     capsys.readouterr()
     assert main(["gc", "--out", str(world.out)]) == 0
@@ -308,7 +334,7 @@ def test_gc_lists_and_removes_only_when_asked(world, capsys):
     assert all((folder / name).exists() for name in names)
     assert main(["gc", "--out", str(world.out), "--remove"]) == 0
     kept = {folder / f"images/.y.png.{os.getpid()}.tmp", folder / "scenes", folder / "under-way"}
-    assert {path for path in folder.rglob("*") if path.name != "run.lock"} == {*before, *kept}
+    assert files_of(folder) == before | kept
     assert checked(capsys, folder)[0] == 0
 
 
