@@ -217,6 +217,8 @@ def reason(problem: Exception) -> str:
     text = re.sub(r"\x1b\[\d+m", "", str(problem)).strip()
     if "creation task" in text:  # with the traceback of what went wrong there
         return text.splitlines()[-1].strip()
+    if " is unavailable: " in text:
+        return "it cannot be reached any more"
     found = re.search(r"because (.+?)\.(?:\s|$)", text)
     why = found[1] if found else re.split(r"\.\s", text)[0]
     return f"{why}; its node was short of memory" if "NODE_OUT_OF_MEMORY" in text else why

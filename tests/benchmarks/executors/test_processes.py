@@ -8,43 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from harness_world import write_bench
+from executor_world import TWO, only_run, outcome, updates, words
 
 from piva.cli import main
-from piva.records import read_cases, read_run
-
-FLAGS = ("--method", "piva", "--method.aux.lr", "0.01", "--steps", "3", "--batch-size", "2", "--tracker", "csv")
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    return write_bench(tmp_path_factory.mktemp("data") / "bench", n=6, size=32)
-
-
-def words(bench, out, prior, *flags):
-    return ["run", "pie-bench", "--root", str(bench), "--out", str(out), "--prior.model", str(prior), *FLAGS, *flags]
-
-
-def only_run(out: Path) -> Path:
-    (path,) = (out / "pie-bench").iterdir()
-    return path
-
-
-def outcome(out: Path) -> dict:
-    """What a run has found, without what it took."""
-    cases = read_cases(only_run(out)).values()
-    return {case.case_id: (case.status, case.image_sha256, case.metrics, case.batch) for case in cases}
-
-
-TWO = ("--executor", "processes", "--workers", "2")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(bench, tmp_path_factory, tiny_pipeline_folder):
-    """Folder of a run by two workers that nobody disturbs."""
-    out = tmp_path_factory.mktemp("undisturbed")
-    assert main(words(bench, out, tiny_pipeline_folder, *TWO)) == 0
-    return out
+from piva.records import read_run
 
 
 def test_two_processes_find_what_one_does(bench, tmp_path, tiny_pipeline_folder, undisturbed):
@@ -56,9 +23,7 @@ def test_two_processes_find_what_one_does(bench, tmp_path, tiny_pipeline_folder,
         scored = {name: value for name, value in metrics.items() if value is not None}
         assert scored == pytest.approx({name: theirs[case_id][2][name] for name in scored}, rel=0.01, abs=1e-3)
         assert scored["psnr"] > 0
-    updates = [(only_run(out) / "steps.csv").read_text().splitlines()[1:] for out in (tmp_path, undisturbed)]
-    counts = [sum(line.split(",")[1] == "direction_rms" for line in lines) for lines in updates]
-    assert counts == [3 * 3, 3 * 3]  # three steps of three batches
+    assert updates(tmp_path) == updates(undisturbed) == 3 * 3  # three steps of three batches
     assert len(read_run(only_run(undisturbed)).launches) == 1
 
 
