@@ -31,7 +31,7 @@ from piva.scores import RowCache
 
 if TYPE_CHECKING:
     from benchmarks.calibration import Rates
-    from piva.priors import Segment
+    from piva.priors import Segment, Tap
 
 
 @dataclass(frozen=True)
@@ -152,9 +152,13 @@ def source_row_keys(prior: Any, method: Any, seed: int, steps: int) -> list[str]
 
 
 def needs_of(method: Any) -> Needs:
-    """What the method asks for: counted in an edit of two steps, and taken to go on as its second one does."""
+    """What the method asks for: counted in an edit of two steps, and taken to go on as its second one does.
+
+    Both are at the largest timestep: a method that asks for less at small ones is taken to ask for all.
+    """
     if method.name in IDENTITY_ROWS:
         return Needs()
+    method = method.model_copy(update={"t_min": method.t_max})
     if method.auxiliaries:  # counted with a picture, which has no camera; to be told one takes no further rows
         method = method.model_copy(update={"aux": method.aux.model_copy(update={"camera": False})})
     prior, cache = _Counter(method.t_max + 1), RowCache()
@@ -213,8 +217,12 @@ class _Counter:
     def embed(self, prompts: Sequence[str]) -> Tensor:
         return torch.zeros(len(prompts), 1, 1)
 
-    def predict(self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = ()) -> Tensor:
+    def predict(
+        self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = (), tap: Tap | None = None
+    ) -> Tensor:
         """Zeros that a gradient comes back through, to x and to the adapters."""
+        if tap is not None:
+            tap.maps.append(x[: tap.rows])
         weights = [parameter.sum() for segment in segments for parameter in segment.adapter.parameters()]
         return 0 * x + 0 * sum(weights)
 

@@ -59,7 +59,7 @@ class Course:
         step = Step(
             index=index, z=self.z.clone(), z_src=self.plan.like, t=draw.t, timesteps=draw.timesteps, abar=draw.abar,
             abars=self.plan.abars, eps=draw.eps, w=weight(draw.abar, self.method.weighting),
-            draw=lambda purpose: self.plan.normal(index, purpose),
+            draw=lambda purpose: self.plan.normal(index, purpose), progress=self.plan.progress(index),
         )  # fmt: skip
         self.z -= self.method.step_size * self.method.direction(step, self.engine.ask(step))
         if self.training is not None:
@@ -67,12 +67,12 @@ class Course:
 
 
 class _DrawsWithoutNumbers(DrawPlan):
-    """Room for timesteps and noise."""
+    """Room for timesteps and noise. To the host every timestep is the largest, where methods take most rows."""
 
     def at(self, step: int, purpose: str = "") -> Draw:
         n = len(self.like)
         t, abar = torch.empty(n, dtype=torch.int64), torch.empty(n, 1, 1, 1)
-        return Draw(t, abar, torch.empty_like(self.like), tuple(range(n)))
+        return Draw(t, abar, torch.empty_like(self.like), (len(self.abars) - 1,) * n)
 
     def _normal(self, step: int, purpose: str) -> Tensor:
         return torch.empty_like(self.like)

@@ -149,9 +149,9 @@ class _MeteredEngine(ScoreEngine):
         super().__init__(*arguments, **options)
         self.meter, self.forward, self.saved = meter, 0, 0
 
-    def call(self, rows: Sequence[Row], members: Sequence[tuple[int, ...]], t: Tensor) -> list[Tensor]:
+    def call(self, rows: Sequence[Row], members: Sequence[tuple[int, ...]], t: Tensor, *tap: Any) -> list[Tensor]:
         with self.meter.span() as span:
-            outputs = super().call(rows, members, t)
+            outputs = super().call(rows, members, t, *tap)
         if torch.is_grad_enabled():
             self.saved = max(self.saved, span.kept)
         else:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from piva.schedule import t_range
+from piva.schedule import progress, t_range
 
 _KEY_VERSION = "piva-noise-2"
 
@@ -83,7 +83,11 @@ class DrawPlan:
     abars: Tensor  # [T] alphas_cumprod, on the CPU
     like: Tensor  # [B,C,H,W], for shape, dtype and device
     t_law: str = "uniform"  # of the steps' own timesteps, see `piva.schedule.t_range`
-    steps: int = 1  # of the run; only laws other than uniform read it
+    steps: int = 1  # of the run
+
+    def progress(self, step: int) -> float:
+        """How far a step is in the run, from 0 to 1."""
+        return progress(step, self.steps)
 
     def normal(self, step: int, purpose: str) -> Tensor:
         """Further standard normal numbers [B,C,H,W], for a method: those of no `at`, whatever the purpose is called."""

@@ -14,7 +14,7 @@ place of e(x_t, tgt) therefore pulls z towards the target, and what it subtracts
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -52,6 +52,92 @@ def identity_direction(eps_psi: Tensor, eps_phi: Tensor, lam: float) -> Tensor:
     is linear in lam.
     """
     return lam * (eps_psi - eps_phi)
+
+
+def nfsd_direction(u: Tensor, c: Tensor, e_neg: Tensor, s: float) -> Tensor:
+    """s (c - u) + delta: noise-free score distillation (NFSD), all at x_t.
+
+    delta = u where t < 200, else u - e_neg: the part of u that leads back to pictures, without its noise. e_neg is
+    zero where t < 200.
+    """
+    return s * (c - u) + u - e_neg
+
+
+def bridge_direction(e_tgt: Tensor, e_flawed: Tensor, s: float) -> Tensor:
+    """s (c(x_t, tgt) - c(x_t, src with its flaws)): SDS-Bridge, from a described start to a described end."""
+    return s * (e_tgt - e_flawed)
+
+
+def classifier_direction(c_tgt: Tensor, c_neg: Tensor, u: Tensor | float, omega: float) -> Tensor:
+    """c(x_t, tgt) - omega c(x_t, negative) - (1 - omega) u: classifier score distillation (CSD).
+
+    omega = 1 is the classifier between both prompts, and u is not looked at; omega = 0 that between target and any.
+    The three weights sum to zero, so what all three predict alike, noise above all, is gone.
+    """
+    return c_tgt - omega * c_neg - (1 - omega) * u
+
+
+def vsd_direction(e_tgt: Tensor, eps_phi: Tensor) -> Tensor:
+    """e(x_t, tgt) - eps_phi(x_t, tgt): variational score distillation (ProlificDreamer's eq. 9, without w).
+
+    Where phi is the prior, unguided, (s - 1) (c - u) is left: guidance alone.
+    """
+    return e_tgt - eps_phi
+
+
+def pds_weights(abars: Tensor, timesteps: Sequence[int], stride: int) -> tuple[Tensor, Tensor]:
+    """(psi, chi) of PDS at these timesteps, [B,1,1,1] each, float64.
+
+    A step back from t to p = t - stride, with the beta of one training step, has mean c0 x0_hat + c1 x_t and variance
+    sigma^2:
+
+        beta = 1 - abar_t / abar_{t-1}      c0 = sqrt(abar_p) beta / (1 - abar_t)
+        c1 = sqrt(1 - beta) (1 - abar_p) / (1 - abar_t)      sigma^2 = beta (1 - abar_p) / (1 - abar_t)
+        psi = (sqrt(abar_p) - c0 - c1 sqrt(abar_t)) / sigma      chi = c0 sqrt(1 - abar_t) / (sqrt(abar_t) sigma)
+
+    At stride 1 psi is zero. Where t < stride, p is 0.
+    """
+    every = abars.double().view(-1, 1, 1, 1)
+    abar, before = every[list(timesteps)], every[[max(t - stride, 0) for t in timesteps]]
+    beta = 1 - every[[max(t, 1) for t in timesteps]] / every[[max(t - 1, 0) for t in timesteps]]
+    c0 = before.sqrt() * beta / (1 - abar)
+    c1 = (1 - beta).sqrt() * (1 - before) / (1 - abar)
+    sigma = (beta * (1 - before) / (1 - abar)).sqrt()
+    return (before.sqrt() - c0 - c1 * abar.sqrt()) / sigma, c0 * (1 - abar).sqrt() / (abar.sqrt() * sigma)
+
+
+def pds_direction(z: Tensor, z_src: Tensor, e_tgt: Tensor, e_src: Tensor, psi: Tensor, chi: Tensor) -> Tensor:
+    """psi (z - z^) + chi (e(x_t, tgt) - e(x^_t, src)): posterior distillation sampling (PDS, eq. 14).
+
+    It is z~_tgt - z~_src of the stochastic latents z~ = (x_{t-1} - mu(x_t, e)) / sigma, both noises shared: the noise
+    of x_{t-1} cancels and need not be drawn.
+    """
+    return psi * (z - z_src) + chi * dds_direction(e_tgt, e_src)
+
+
+def lusd_direction(c_tgt: Tensor, c_src: Tensor, z: Tensor, z_src: Tensor, r: float) -> Tensor:
+    """(1 - r) (c(x_t, tgt) - c(x_t, src)) + r (z - z^): LUSD's, without its mask."""
+    return (1 - r) * (c_tgt - c_src) + r * (z - z_src)
+
+
+def with_std(direction: Tensor, std: float) -> Tensor:
+    """`direction`, scaled so that the standard deviation of each case's elements is `std`."""
+    return direction * (std / case_std(direction).clamp_min(1e-12))
+
+
+def case_std(values: Tensor) -> Tensor:
+    """Standard deviation of each case's elements: [B,C,H,W] -> [B,1,1,1]."""
+    return values.std(dim=(1, 2, 3), keepdim=True)
+
+
+def posterior_residual(z_src: Tensor, x_t: Tensor, e: Tensor, abar: Tensor) -> Tensor:
+    """||z^ - x0_hat(x_t)|| of each case, [B]: how far the score's idea of the source is from it (IDS, eq. 6)."""
+    return (z_src - x0_hat(e, x_t, abar)).flatten(1).norm(dim=1)
+
+
+def noise_between(x_t: Tensor, z: Tensor, abar: Tensor) -> Tensor:
+    """(x_t - sqrt(abar) z) / sqrt(1 - abar): the noise that makes x_t of z."""
+    return (x_t - abar.sqrt() * z) / (1 - abar).sqrt()
 
 
 def eps_hat(output: Tensor, x_t: Tensor, abar: Tensor, prediction: str) -> Tensor:

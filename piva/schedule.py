@@ -27,15 +27,20 @@ def check_range(t_min: int, t_max: int, timesteps: int) -> None:
         raise ConfigError(f"--method.t-max {t_max} is beyond the prior's last timestep, {timesteps - 1}")
 
 
+def progress(step: int, steps: int) -> float:
+    """0 in the first step of a run, 1 in the last; a run of one step is at its beginning."""
+    return min(1.0, step / max(steps - 1, 1))
+
+
 def t_range(law: str, t_min: int, t_max: int, step: int, steps: int) -> tuple[int, int]:
-    """Smallest and largest timestep of a step, both included, of a run of `steps`; p = step / (steps - 1).
+    """Smallest and largest timestep of a step, both included, of a run of `steps`; p: `progress`.
 
     - uniform: t_min .. t_max in every step.
     - annealed: t_min .. t_max - p (t_max - t_min) / 2. ProlificDreamer's upper end falls to .5 at once, after 5000 of
       25 000 steps; the straight line is ours.
     - decreasing: only t_max - p (t_max - t_min), rounded.
     """
-    p = step / max(steps - 1, 1)
+    p = progress(step, steps)
     if law == "decreasing":
         t = round(t_max - p * (t_max - t_min))
         return t, t

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from piva.cache import TensorCache
 from piva.objectives import cfg_guided, eps_hat
-from piva.priors import Adapter, Prior, Segment
+from piva.priors import Adapter, Prior, Segment, Tap
 from piva.step import UNCONDITIONAL, Prompt, Request, Step
 
 
@@ -30,11 +30,18 @@ class Row(NamedTuple):
     prompt: Prompt
     auxiliary: str | None = None
     of_source: bool = False  # whether x is the noised source, whose depth the auxiliary then reads
+    features: bool = False  # whether the prior's features are kept
+    cases: tuple[int, ...] | None = None  # those it is run for; None: all
 
     @property
-    def key(self) -> tuple[int, Prompt, str | None]:
+    def key(self) -> Hashable:
         """Rows are the same when they have the same tensor, not an equal one, as input."""
-        return id(self.x), self.prompt, self.auxiliary
+        return id(self.x), self.prompt, self.auxiliary, self.features, self.cases
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the prior's output for all cases, and nothing besides."""
+        return self.auxiliary is None and not self.features and self.cases is None
 
 
 class Training(Protocol):
@@ -120,8 +127,10 @@ class ScoreEngine:
         everyone = tuple(range(len(self.captions)))
         return self.call(rows, [everyone] * len(rows), t)
 
-    def call(self, rows: Sequence[Row], members: Sequence[tuple[int, ...]], t: Tensor) -> list[Tensor]:
-        """`outputs`, where row i is run for the cases in members[i] only."""
+    def call(
+        self, rows: Sequence[Row], members: Sequence[tuple[int, ...]], t: Tensor, tap: Tap | None = None
+    ) -> list[Tensor]:
+        """`outputs`, where row i is run for the cases in members[i] only; `tap` takes features on the way."""
         if not rows:
             return []
         n = len(self.captions)
@@ -132,7 +141,8 @@ class ScoreEngine:
         counts = self.rows_backward if torch.is_grad_enabled() else self.rows_forward
         for case in (case for m in members for case in m):
             counts[case] += 1
-        out = self.prior.predict(x, times, self._embedding([r.prompt for r in rows], members), segments)
+        tapped = {} if tap is None else {"tap": tap}
+        out = self.prior.predict(x, times, self._embedding([r.prompt for r in rows], members), segments, **tapped)
         return list(out.split([len(m) for m in members]))
 
     def _segment(self, row: Row, start: int) -> Segment:
@@ -156,6 +166,7 @@ class _Ask:
     def __init__(self, engine: ScoreEngine, step: Step):
         self.engine, self.step = engine, step
         self._known: dict[Hashable, Tensor] = {}
+        self._features: dict[Hashable, list[Tensor]] = {}
         self._kept_alive: list[Row] = []  # an id() is only as good as its tensor's life
         self._trained = False
 
@@ -169,7 +180,9 @@ class _Ask:
         self._differentiable([row for row in missing if row.x.requires_grad])
         with torch.no_grad():
             self._frozen([row for row in missing if not row.x.requires_grad])
-        return SimpleNamespace(**{name: self._score(request) for name, request in requests.items()})
+        wanted = {name: self._rows(request)[0].key for name, request in requests.items() if request.features}
+        features = {name: self._features[key] for name, key in wanted.items()}
+        return SimpleNamespace(**{name: self._score(request) for name, request in requests.items()}, features=features)
 
     def _score(self, request: Request) -> Tensor:
         """u + s (c - u) of the rows of a request."""
@@ -180,7 +193,10 @@ class _Ask:
 
     def _rows(self, request: Request) -> list[Row]:
         of_source = request.x is self.step.x_t_src
-        return [Row(request.x, prompt, request.auxiliary, of_source) for prompt in request.prompts]
+        return [
+            Row(request.x, prompt, request.auxiliary, of_source, request.features, request.cases)
+            for prompt in request.prompts
+        ]
 
     def _train(self) -> None:
         """The call with gradient, once a step: its rows are known afterwards."""
@@ -193,31 +209,38 @@ class _Ask:
 
     def _differentiable(self, rows: Sequence[Row]) -> None:
         """Rows whose x requires grad: a call of their own, with a graph from x to the score."""
-        if rows:
-            rows = sorted(rows, key=lambda row: row.auxiliary is not None)
-            for row, output in zip(rows, self.engine.outputs(rows, self.step.t), strict=True):
-                self._know(row, output)
+        everyone = tuple(range(len(self.engine.captions)))
+        for row, output in zip(*self._call([(row, row.cases or everyone) for row in rows]), strict=True):
+            self._know(row, output)
 
     def _frozen(self, rows: Sequence[Row]) -> None:
         """The call without gradient; a case whose source row is in the cache sits that row out."""
         cache, everyone = self.engine.cache, tuple(range(len(self.engine.captions)))
-        kept = [row for row in rows if cache is not None and row.of_source and not row.auxiliary]
+        kept = [row for row in rows if cache is not None and row.of_source and row.is_plain]
         keys = {row.key: self._cache_keys(row) for row in kept}
         found = {row.key: [_first(cache.get(key)) for key in keys[row.key]] for row in kept if cache is not None}
         for case in (case for got in found.values() for case in everyone if got[case] is not None):
             self.engine.rows_cached[case] += 1
         absent = {key: tuple(case for case in everyone if got[case] is None) for key, got in found.items()}
-        ordered = sorted(rows, key=lambda row: row.auxiliary is not None)
-        calls = [(row, members) for row in ordered if (members := absent.get(row.key, everyone))]
-        outputs = self.engine.call([row for row, _ in calls], [members for _, members in calls], self.step.t)
-        for (row, members), output in zip(calls, outputs, strict=True):
+        calls = [(row, members) for row in rows if (members := absent.get(row.key, row.cases or everyone))]
+        for row, output in zip(*self._call(calls), strict=True):
             if row.key not in found:
                 self._know(row, output)
-            for case, one in zip(members, output, strict=True) if row.key in found else ():
-                found[row.key][case] = one
-                cache.put(keys[row.key][case], (one,))  # type: ignore[union-attr]
+            for case in absent.get(row.key, ()):
+                found[row.key][case] = output[case]
+                cache.put(keys[row.key][case], (output[case],))  # type: ignore[union-attr]
         for row in kept:
             self._know(row, torch.stack([one for one in found[row.key] if one is not None]))
+
+    def _call(self, calls: Sequence[tuple[Row, tuple[int, ...]]]) -> tuple[list[Row], list[Tensor]]:
+        """Rows, each for its cases, in one call, in an order that priors want; outputs [B,C,H,W], zeros elsewhere."""
+        calls = sorted(calls, key=lambda call: (call[0].auxiliary is not None, not call[0].features))
+        rows, n = [row for row, _ in calls], len(self.engine.captions)
+        tap = Tap(n * sum(row.features for row in rows)) if any(row.features for row in rows) else None
+        outputs = self.engine.call(rows, [members for _, members in calls], self.step.t, tap)
+        for i, row in enumerate(row for row in rows if row.features):
+            self._features[row.key] = [maps[i * n : (i + 1) * n] for maps in tap.maps]  # type: ignore[union-attr]
+        return rows, [_spread(output, members, n) for (_, members), output in zip(calls, outputs, strict=True)]
 
     def _cache_keys(self, row: Row) -> list[Hashable]:
         """What a source row depends on, per case: weights, source latent and noise, timestep, prompt."""
@@ -228,8 +251,20 @@ class _Ask:
         ]
 
     def _know(self, row: Row, output: Tensor) -> None:
-        """File a row's predicted noise, converted from what the network puts out."""
-        self._known[row.key] = eps_hat(output, row.x, self.step.abar, self.engine.prior.prediction)
+        """File a row's predicted noise, converted from what the network puts out; zeros where it was not run."""
+        noise = eps_hat(output, row.x, self.step.abar, self.engine.prior.prediction)
+        if row.cases is not None:
+            noise = _spread(noise[list(row.cases)], row.cases, len(noise))
+        self._known[row.key] = noise
+
+
+def _spread(output: Tensor, members: tuple[int, ...], n: int) -> Tensor:
+    """[M,C,H,W] of some cases -> [n,C,H,W] of all."""
+    if len(members) == n:
+        return output
+    spread = output.new_zeros(n, *output.shape[1:])
+    spread[list(members)] = output
+    return spread
 
 
 def _first(tensors: tuple[Tensor, ...] | None) -> Tensor | None:

@@ -50,6 +50,8 @@ class Request:
     prompt: Prompt
     guidance: float = 1.0
     auxiliary: str | None = None
+    features: bool = False  # whether the prior's features are wanted too; with a guidance of 1
+    cases: tuple[int, ...] | None = None  # those it is wanted for, zeros for the others; None: all
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -69,6 +71,11 @@ def conditional(x: Tensor, prompt: Prompt) -> Request:
     return Request(x, prompt)
 
 
+def featured(x: Tensor, prompt: Prompt) -> Request:
+    """The prior's c, and the features of its self-attention on the way: `ask(tgt=...).features["tgt"]`."""
+    return Request(x, prompt, features=True)
+
+
 def source_aux(x: Tensor, prompt: Prompt) -> Request:
     """eps_psi(x, prompt): the auxiliary of the original renders; never guided."""
     return Request(x, prompt, auxiliary="psi")
@@ -80,7 +87,10 @@ def target_aux(x: Tensor, prompt: Prompt) -> Request:
 
 
 class Ask(Protocol):
-    """Named requests in, the scores [B,C,H,W] out under the same names, without gradient unless x requires it."""
+    """Named requests in, the scores [B,C,H,W] out under the same names, without gradient unless x requires it.
+
+    Where features were requested, `features` has them under the same names: a list of [B,D,h,w], one a layer.
+    """
 
     def __call__(self, **requests: Request) -> Any: ...
 
@@ -99,6 +109,7 @@ class Step:
     eps: Tensor  # [B,C,H,W] shared by source and target branch
     w: Tensor  # [B,1,1,1] w(t)
     draw: Callable[[str], Tensor]  # purpose -> further standard normal numbers [B,C,H,W], keyed as eps is
+    progress: float = 0.0  # 0 in the first step of the run, 1 in the last
     notes: dict[str, Tensor] = field(default_factory=dict)
 
     @cached_property

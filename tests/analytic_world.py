@@ -7,9 +7,11 @@ from piva.editing import EditInput
 from piva.noise import DrawPlan
 from piva.priors.analytic import AnalyticPrior, Mixture
 from piva.schedule import alphas_cumprod
+from piva.scores import ScoreEngine
 from piva.step import Step
 
 SHAPE = (3, 4, 4)
+SIGMA = 0.5
 ABAR = alphas_cumprod({"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}).double()
 
 
@@ -43,3 +45,19 @@ def make_step(prior: AnalyticPrior, case_ids: tuple[str, ...] = ("a", "b"), weig
         index=3, z=z, z_src=z_src, t=draw.t, timesteps=draw.timesteps, abar=draw.abar, abars=prior.abar, eps=draw.eps,
         w=weighting * torch.ones_like(draw.abar), draw=lambda purpose: plan.normal(3, purpose),
     )  # fmt: skip
+
+
+def direction(method, prior, step: Step, adapters=None) -> Tensor:
+    """What a method makes of a step under the captions source and target."""
+    engine = ScoreEngine(prior, [("source", "target")] * len(step.z), adapters)
+    return method.direction(step, engine.ask(step))
+
+
+def slope(step: Step, sigma: float = SIGMA) -> Tensor:
+    """d eps / d x_t of a Gaussian of that sigma, noised: sqrt(1 - abar) / (abar sigma^2 + 1 - abar)."""
+    return (1 - step.abar).sqrt() / (step.abar * sigma**2 + 1 - step.abar)
+
+
+def guided_mean(number: int, s: float) -> Tensor:
+    """Mean of the Gaussian whose score is the guided one."""
+    return mean_of(0) + s * (mean_of(number) - mean_of(0))

@@ -6,7 +6,18 @@ from analytic_world import gaussian_prior, make_step
 
 from piva.objectives import x0_hat
 from piva.scores import RowCache, ScoreEngine
-from piva.step import SOURCE, TARGET, UNCONDITIONAL, Prompt, conditional, guided, source_aux, target_aux
+from piva.step import (
+    SOURCE,
+    TARGET,
+    UNCONDITIONAL,
+    Prompt,
+    Request,
+    conditional,
+    featured,
+    guided,
+    source_aux,
+    target_aux,
+)  # fmt: skip
 
 CAPTIONS = [("source", "target")] * 2
 
@@ -20,9 +31,9 @@ class Watched:
     def __getattr__(self, name):
         return getattr(self._prior, name)
 
-    def predict(self, x, t, embedding, segments=()):
+    def predict(self, x, t, embedding, segments=(), **tap):
         self.calls.append((len(x), torch.is_grad_enabled()))
-        return self._prior.predict(x, t, embedding, segments)
+        return self._prior.predict(x, t, embedding, segments, **tap)
 
 
 @pytest.fixture
@@ -201,3 +212,37 @@ def test_an_auxiliary_reads_the_depth_of_what_it_is_shown(prior):
         (2, id(depth)): adapters["psi"],
         (4, id(depth)): adapters["phi"],
     }
+
+
+def test_a_row_for_some_cases_is_run_for_those_alone(prior):
+    step = make_step(prior)
+    engine = ScoreEngine(prior, CAPTIONS)
+    e = engine.ask(step)(some=Request(step.x_t, TARGET, cases=(1,)), src=conditional(step.x_t, SOURCE))
+    assert prior.calls == [(3, False)]
+    assert engine.rows_forward == [1, 2]
+    alone = ScoreEngine(prior, CAPTIONS).ask(step)(e=conditional(step.x_t, TARGET)).e
+    torch.testing.assert_close(e.some, torch.stack([torch.zeros_like(alone[0]), alone[1]]))
+
+
+def test_features_come_with_the_rows_that_ask_for_them(prior):
+    """The analytic prior's feature is x; those with a gradient are a call of their own."""
+    step = make_step(prior)
+    x = step.x_t.clone().requires_grad_()
+    e = ScoreEngine(prior, CAPTIONS).ask(step)(
+        u=conditional(step.x_t, UNCONDITIONAL), tgt=featured(x, TARGET), src=featured(step.x_t_src, SOURCE)
+    )
+    assert prior.calls == [(2, True), (4, False)]
+    assert list(e.features) == ["tgt", "src"]
+    torch.testing.assert_close(e.features["src"], [step.x_t_src])
+    (gradient,) = torch.autograd.grad(e.features["tgt"][0].square().sum(), x)
+    torch.testing.assert_close(gradient, 2 * step.x_t)
+
+
+def test_a_source_row_with_features_is_not_served_from_the_cache(prior):
+    step = make_step(prior)
+    cache = RowCache()
+    for _ in range(2):
+        engine = ScoreEngine(prior, CAPTIONS, cache=cache, sources=["a", "b"])
+        e = engine.ask(step)(src=featured(step.x_t_src, SOURCE), u=conditional(step.x_t_src, UNCONDITIONAL))
+        torch.testing.assert_close(e.features["src"], [step.x_t_src])
+    assert prior.calls == [(4, False), (2, False)]

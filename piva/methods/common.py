@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -10,7 +10,16 @@ from piva.config import Settings, identity
 
 
 class MethodSettings(Settings):
-    """Settings that every method has."""
+    """Settings that every method has. Its class says what `piva list methods` prints."""
+
+    family: ClassVar[str]
+    """sds: towards the target prompt; classifier: between two prompts at one point; delta: against the source."""
+    strength: ClassVar[str]
+    """Name of the setting to turn for a stronger edit or a stronger hold on the source: what a curve is drawn over."""
+    rows: ClassVar[tuple[int, int]]
+    """UNet rows of a step of one case at the defaults: (without gradient, with backward)."""
+    source: ClassVar[str]
+    """Who proposed it, and where its defaults are from."""
 
     guidance: float = identity(7.5, ge=0)
     """Classifier-free guidance s of the prior, u + s (c - u) (DDS: 7.5)."""

@@ -17,6 +17,10 @@ class DDS(MethodSettings):
 
     name: ClassVar[str] = "dds"
     VERSION: ClassVar[int] = 1
+    family: ClassVar[str] = "delta"
+    strength: ClassVar[str] = "guidance"
+    rows: ClassVar[tuple[int, int]] = (4, 0)
+    source: ClassVar[str] = "Hertz et al., 2023 (Delta Denoising Score)"
 
     def direction(self, step: Step, ask: Ask) -> Tensor:
         """w (e(x_t, tgt) - e(x^_t, src)), [B,C,H,W]."""

@@ -25,6 +25,10 @@ class Piva(MethodSettings):
 
     name: ClassVar[str] = "piva"
     VERSION: ClassVar[int] = 1
+    family: ClassVar[str] = "delta"
+    strength: ClassVar[str] = "lam"
+    rows: ClassVar[tuple[int, int]] = (5, 2)
+    source: ClassVar[str] = "Piva, arXiv 2406.08953"
 
     lam: float = identity(0.4, ge=0)
     """Identity weight lambda: 0 is DDS, more keeps more of the source (paper: 0.4 in 2D and on Noe, 0.2 on IN2N)."""

@@ -17,6 +17,10 @@ class SDS(MethodSettings):
 
     name: ClassVar[str] = "sds"
     VERSION: ClassVar[int] = 1
+    family: ClassVar[str] = "sds"
+    strength: ClassVar[str] = "guidance"
+    rows: ClassVar[tuple[int, int]] = (2, 0)
+    source: ClassVar[str] = "Poole et al., 2022 (DreamFusion); 2D settings of Hertz et al., 2023"
 
     def direction(self, step: Step, ask: Ask) -> Tensor:
         """w (e(x_t, tgt) - eps), [B,C,H,W]."""

@@ -132,7 +132,7 @@ class ImageEditing(L.LightningModule):
         return Step(
             index=index, z=z.clone(), z_src=self.z_src, t=draw.t, timesteps=draw.timesteps, abar=draw.abar,
             abars=self.plan.abars, eps=draw.eps, w=weight(draw.abar, self.method.weighting),
-            draw=lambda purpose: self.plan.normal(index, purpose),
+            draw=lambda purpose: self.plan.normal(index, purpose), progress=self.plan.progress(index),
         )  # fmt: skip
 
     def _log_step(self, step: Step, direction: Tensor, before: tuple[list[int], list[int]]) -> None:

@@ -173,7 +173,7 @@ class SceneEditing(L.LightningModule):
         return Step(
             index=index, z=views.z.detach(), z_src=views.z_src, t=draw.t, timesteps=draw.timesteps, abar=draw.abar,
             abars=self.plan.abars, eps=draw.eps, w=weight(draw.abar, self.method.weighting),
-            draw=lambda purpose: self.plan.normal(index, purpose),
+            draw=lambda purpose: self.plan.normal(index, purpose), progress=self.plan.progress(index),
         )  # fmt: skip
 
     def _descend(self, views: Views, direction: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ class Segment(NamedTuple):
     cameras: Tensor | None = None  # [N*V,16] poses, which a camera embedding reads
 
 
+@dataclass
+class Tap:
+    """Takes the features of the first rows of a call: what the self-attention of the up blocks puts out."""
+
+    rows: int
+    maps: list[Tensor] = field(default_factory=list)  # [rows,D,h,w] of each layer, in the order of the network
+
+
 class Prior(Protocol):
     """A frozen diffusion model. Images [B,3,H,W] in [0,1]; latents [B,C,h,w] in float32, scaled as the model wants."""
 
@@ -78,11 +87,14 @@ class Prior(Protocol):
         """Prompt embeddings [B,L,D]."""
         ...
 
-    def predict(self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = ()) -> Tensor:
+    def predict(
+        self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = (), tap: Tap | None = None
+    ) -> Tensor:
         """The network's output [R,C,h,w] for noised latents x [R,C,h,w] at t [R] under prompts [R,L,D].
 
         Segments are adjacent, in order and the last rows of the call, with as many rows for every case. A gradient is
         kept where the caller's grad mode and the inputs ask for one, never for the frozen weights.
+        Features have that of their rows.
         """
         ...
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.objectives import training_target, x0_hat
-from piva.priors import Segment
+from piva.priors import Segment, Tap
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,12 @@ class AnalyticPrior:
         """The number of each prompt, [B,1,1]."""
         return torch.tensor([[[float(self.prompts.index(prompt))]] for prompt in prompts])
 
-    def predict(self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = ()) -> Tensor:
-        """Closed forms, row by row: the prompt's mixture, or the segment's Gaussians."""
+    def predict(
+        self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = (), tap: Tap | None = None
+    ) -> Tensor:
+        """Closed forms, row by row: the prompt's mixture, or the segment's Gaussians. Its one feature is x itself."""
+        if tap is not None:
+            tap.maps.append(x[: tap.rows])
         abar = self.abar[t].view(-1, 1, 1, 1)
         end = segments[0].start if segments else len(x)
         numbers = embedding[:end].flatten().long().tolist()

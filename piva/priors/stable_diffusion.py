@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from piva.auxiliary.settings import AuxiliarySettings
 from piva.config import PriorConfig
 from piva.errors import ConfigError, PreflightError
 from piva.objectives import PREDICTIONS
-from piva.priors import Segment
+from piva.priors import Segment, Tap
 from piva.priors.facts import Location, fingerprint, locate, sizes
+from piva.priors.features import SelfAttentionFeatures
 from piva.priors.pipelines import read_checkpoint, read_pipeline
 from piva.schedule import alphas_cumprod
 
@@ -177,11 +179,19 @@ class StableDiffusionPrior:
         uses_mask = getattr(self.text_encoder.config, "use_attention_mask", False)
         return self.text_encoder(tokens["input_ids"].to(self.device), attention_mask=mask if uses_mask else None)[0]
 
-    def predict(self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = ()) -> Tensor:
+    def predict(
+        self, x: Tensor, t: Tensor, embedding: Tensor, segments: Sequence[Segment] = (), tap: Tap | None = None
+    ) -> Tensor:
         """The UNet's output [R,C,h,w], float32; the last rows go through the adapters of the segments."""
         x, t = x.to(self.device, self.dtype), t.to(self.device)
-        with self.auxiliaries.at_work(segments, x, t, embedding) as residuals:
+        watched = nullcontext() if tap is None else self.features.watched(tap, x.shape[-2:])
+        with self.auxiliaries.at_work(segments, x, t, embedding) as residuals, watched:
             return self.unet(x, t, embedding, return_dict=False, **residuals)[0].float()
+
+    @cached_property
+    def features(self) -> SelfAttentionFeatures:
+        """Where features are taken; nothing is watched until a method asks for them."""
+        return SelfAttentionFeatures(self.unet)
 
     @cached_property
     def auxiliaries(self) -> Auxiliaries:

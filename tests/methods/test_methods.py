@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from analytic_world import ABAR, gaussian_prior, inputs, make_step, mean_of
+from analytic_world import ABAR, SIGMA, direction, gaussian_prior, guided_mean, inputs, make_step, mean_of, slope
 
 from piva.editing import edit_batch
 from piva.methods import METHODS
@@ -17,22 +17,6 @@ from piva.objectives import add_noise
 from piva.registry import resolve
 from piva.scores import Row, ScoreEngine
 from piva.step import SOURCE, TARGET
-
-SIGMA = 0.5
-
-
-def direction(method, prior, step, adapters=None):
-    engine = ScoreEngine(prior, [("source", "target")] * len(step.z), adapters)
-    return method.direction(step, engine.ask(step))
-
-
-def slope(step, sigma=SIGMA):
-    """d eps / d x_t of a Gaussian of that sigma, noised: sqrt(1 - abar) / (abar sigma^2 + 1 - abar)."""
-    return (1 - step.abar).sqrt() / (step.abar * sigma**2 + 1 - step.abar)
-
-
-def guided_mean(number, s):
-    return mean_of(0) + s * (mean_of(number) - mean_of(0))
 
 
 @pytest.mark.parametrize("s", [0.0, 1.0, 7.5])
