@@ -2,6 +2,7 @@
 
 METHODS: dict[str, str] = {
     "sds": "piva.methods.sds:SDS",
+    "nfsd": "piva.methods.nfsd:NFSD",
     "dds": "piva.methods.dds:DDS",
     "piva": "piva.methods.piva:Piva",
 }

@@ -8,12 +8,16 @@ from piva.editing import edit_batch
 from piva.methods import METHODS
 from piva.registry import resolve
 
-SETTINGS: dict[str, dict] = {"piva": {"aux": {"lr": 0.2}}}
-"""Settings under which all of a method shows within five steps; the defaults elsewhere."""
+SETTINGS: dict[str, dict] = {
+    "piva": {"aux": {"lr": 0.2}},
+    "nfsd": {"negative": "flaws"},
+}
+"""Settings under which all of a method shows within five steps, on this prior; the defaults elsewhere."""
 
 GOLDEN: dict[str, tuple[int, list[float], list[float]]] = {
     "sds": (1, [0.0333, 1.6662, -0.197], [8.231, 8.019, 4.466, 2.795, 1.899]),
     "dds": (1, [-0.3592, 1.2133, -0.747], [10.056, 9.83, 5.401, 3.389, 2.288]),
+    "nfsd": (1, [0.3663, 0.8335, 0.3616], [1.968, 2.781, 1.863, 2.347, 0.899]),
     "piva": (1, [-0.3515, 1.2087, -0.7385], [10.056, 9.83, 5.367, 3.338, 2.232]),
 }
 """Method -> VERSION, the edited image's mean per channel, and direction_rms of each of five steps."""
