@@ -3,6 +3,7 @@
 METHODS: dict[str, str] = {
     "sds": "piva.methods.sds:SDS",
     "nfsd": "piva.methods.nfsd:NFSD",
+    "csd": "piva.methods.csd:CSD",
     "dds": "piva.methods.dds:DDS",
     "piva": "piva.methods.piva:Piva",
 }
