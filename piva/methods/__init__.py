@@ -4,6 +4,7 @@ METHODS: dict[str, str] = {
     "sds": "piva.methods.sds:SDS",
     "nfsd": "piva.methods.nfsd:NFSD",
     "csd": "piva.methods.csd:CSD",
+    "sds-bridge": "piva.methods.sds_bridge:SDSBridge",
     "dds": "piva.methods.dds:DDS",
     "piva": "piva.methods.piva:Piva",
 }
