@@ -5,6 +5,7 @@ METHODS: dict[str, str] = {
     "nfsd": "piva.methods.nfsd:NFSD",
     "csd": "piva.methods.csd:CSD",
     "sds-bridge": "piva.methods.sds_bridge:SDSBridge",
+    "vsd": "piva.methods.vsd:VSD",
     "dds": "piva.methods.dds:DDS",
     "piva": "piva.methods.piva:Piva",
 }

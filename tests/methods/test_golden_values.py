@@ -12,6 +12,7 @@ SETTINGS: dict[str, dict] = {
     "piva": {"aux": {"lr": 0.2}},
     "nfsd": {"negative": "flaws"},
     "sds-bridge": {"flaws": "", "qualities": ""},
+    "vsd": {"aux": {"lr": 0.2, "phi": "fresh"}},
 }
 """Settings under which all of a method shows within five steps, on this prior; the defaults elsewhere."""
 
@@ -21,6 +22,7 @@ GOLDEN: dict[str, tuple[int, list[float], list[float]]] = {
     "nfsd": (1, [0.3663, 0.8335, 0.3616], [1.968, 2.781, 1.863, 2.347, 0.899]),
     "csd": (1, [0.1235, 0.8642, -0.0344], [4.472, 3.512, 2.6, 0.675, 3.966]),
     "sds-bridge": (1, [-1.3902, 2.2097, -2.2992], [12.614, 18.247, 13.354, 15.402, 5.897]),
+    "vsd": (1, [0.3274, 0.9948, 0.2481], [2.059, 2.246, 1.498, 3.514, 4.095]),
     "piva": (1, [-0.3515, 1.2087, -0.7385], [10.056, 9.83, 5.367, 3.338, 2.232]),
 }
 """Method -> VERSION, the edited image's mean per channel, and direction_rms of each of five steps."""
