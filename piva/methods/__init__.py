@@ -7,5 +7,6 @@ METHODS: dict[str, str] = {
     "sds-bridge": "piva.methods.sds_bridge:SDSBridge",
     "vsd": "piva.methods.vsd:VSD",
     "dds": "piva.methods.dds:DDS",
+    "pds": "piva.methods.pds:PDS",
     "piva": "piva.methods.piva:Piva",
 }
