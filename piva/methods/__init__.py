@@ -6,6 +6,7 @@ METHODS: dict[str, str] = {
     "csd": "piva.methods.csd:CSD",
     "sds-bridge": "piva.methods.sds_bridge:SDSBridge",
     "vsd": "piva.methods.vsd:VSD",
+    "lusd": "piva.methods.lusd:LUSD",
     "dds": "piva.methods.dds:DDS",
     "pds": "piva.methods.pds:PDS",
     "piva": "piva.methods.piva:Piva",
