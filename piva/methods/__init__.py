@@ -9,5 +9,6 @@ METHODS: dict[str, str] = {
     "lusd": "piva.methods.lusd:LUSD",
     "dds": "piva.methods.dds:DDS",
     "pds": "piva.methods.pds:PDS",
+    "ids": "piva.methods.ids:IDS",
     "piva": "piva.methods.piva:Piva",
 }
