@@ -9,6 +9,7 @@ METHODS: dict[str, str] = {
     "lusd": "piva.methods.lusd:LUSD",
     "dds": "piva.methods.dds:DDS",
     "pds": "piva.methods.pds:PDS",
+    "cds": "piva.methods.cds:CDS",
     "ids": "piva.methods.ids:IDS",
     "piva": "piva.methods.piva:Piva",
 }

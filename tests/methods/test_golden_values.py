@@ -13,6 +13,7 @@ SETTINGS: dict[str, dict] = {
     "nfsd": {"negative": "flaws"},
     "sds-bridge": {"flaws": "", "qualities": ""},
     "vsd": {"aux": {"lr": 0.2, "phi": "fresh"}},
+    "cds": {"contrast": 300.0},
 }
 """Settings under which all of a method shows within five steps, on this prior; the defaults elsewhere."""
 
@@ -26,6 +27,7 @@ GOLDEN: dict[str, tuple[int, list[float], list[float]]] = {
     "pds": (1, [-0.5885, 1.4349, -1.0922], [15.267, 4.348, 14.028, 3.532, 1.476]),
     "lusd": (1, [0.553, 0.3319, 0.6263], [0.149, 0.14, 0.08, 0.021, 0.011]),
     "ids": (1, [-0.3592, 1.2133, -0.747], [10.056, 9.83, 5.401, 3.389, 2.288]),
+    "cds": (1, [-0.4219, 1.2706, -0.8076], [10.053, 9.825, 5.392, 3.364, 2.264]),
     "piva": (1, [-0.3515, 1.2087, -0.7385], [10.056, 9.83, 5.367, 3.338, 2.232]),
 }
 """Method -> VERSION, the edited image's mean per channel, and direction_rms of each of five steps."""
