@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import traceback
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor
 
 from benchmarks.watching import Observer
+from piva.errors import PreflightError
 from piva.records import CaseRecord, RunRecord, Stage
 
 if TYPE_CHECKING:  # a plan tells an edit that was not scored yet from an error
     from benchmarks.plan import Plan, Plannable
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 UNSCORED = "the edit is kept, and was not scored yet: the same command scores it"
 
 
@@ -88,7 +91,13 @@ def summary(history: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float
 
 
 def note_failure(record: CaseRecord, stage: Stage, problem: BaseException) -> None:
-    """Notes where and why a case ended without a result."""
+    """Notes where and why a case ended without a result.
+
+    Raises:
+        PreflightError: the disk is full, or may only be read, which is no case's fault.
+    """
+    if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
+        raise PreflightError(f"the disk refuses: {problem}; what was recorded before is kept") from problem
     record.status = "skipped" if isinstance(problem, Skipped) else "error"
     record.stage, record.error = stage, f"{type(problem).__name__}: {problem}"
     record.traceback = "".join(traceback.format_exception(problem))

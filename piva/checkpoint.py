@@ -92,4 +92,5 @@ class Checkpoint:
     def remove(self) -> None:
         """The loop has ended: nothing is to be gone on from."""
         if self.path is not None:
-            self.path.unlink(missing_ok=True)
+            with disk(self.path.parent):
+                self.path.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ A case's image is on disk before its line is. A process killed at any point leav
 which readers ignore and the next writer cuts off. The disk is the truth; trackers only mirror it.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -229,7 +230,7 @@ class RunFolder:
         with disk(path):
             (path / IMAGES).mkdir(parents=True, exist_ok=True)
             self._lock = RunLock(path)
-            self._cases = (path / CASES_FILE).open("ab")
+            self._cases = (path / CASES_FILE).open("ab", buffering=0)
             self._cut_torn_line()
 
     def __enter__(self) -> "RunFolder":
@@ -252,8 +253,9 @@ class RunFolder:
         """
         with finishing(), disk(self.path):
             self._lock.check()
-            self._cases.write(record.model_dump_json(exclude_none=True).encode() + b"\n")
-            self._cases.flush()
+            line = record.model_dump_json(exclude_none=True).encode() + b"\n"
+            if self._cases.write(line) < len(line):  # the next writer cuts off what there is of it
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._cases.fileno())
 
     def write_image(self, case_id: str, image: Any) -> tuple[str, str]:
