@@ -123,9 +123,9 @@ def submit(settings: SlurmSettings, folder: Path, name: str, commands: Mapping[s
 def in_queue(folder: Path) -> list[ShardJob]:
     """Jobs submitted earlier that Slurm still has."""
     file = folder / SUBMITTED
-    facts = json.loads(file.read_bytes()) if file.exists() else {"cluster": "local"}
-    if facts["cluster"] == "local":
-        return []  # they are processes that nobody can be asked about
+    facts: dict[str, Any] = json.loads(file.read_bytes()) if file.exists() else {}
+    if facts.get("cluster") != "slurm":
+        return []  # nobody can be asked about processes
     from submitit import SlurmJob
 
     jobs = [ShardJob(shard, SlurmJob(folder, job_id)) for shard, job_id in facts["jobs"].items()]
@@ -138,7 +138,7 @@ def script(settings: SlurmSettings, folder: Path, name: str, jobs: int) -> str:
 
     command = f"{sys.executable} -u -m submitit.core._submit {folder}"
     many = {"map_count": jobs} if jobs > 1 else {}
-    return slurm._make_sbatch_string(command, folder, **_parameters(settings, name), **many)
+    return slurm._make_sbatch_string(command, folder, **(_parameters(settings, name) | many))
 
 
 def _executor(settings: SlurmSettings, folder: Path, name: str) -> Any:
