@@ -162,7 +162,7 @@ def needs_of(method: Any) -> Needs:
     if method.auxiliaries:  # counted with a picture, which has no camera; to be told one takes no further rows
         method = method.model_copy(update={"aux": method.aux.model_copy(update={"camera": False})})
     prior, cache = _Counter(method.t_max + 1), RowCache()
-    case = EditInput("", torch.zeros(3, 1, 1), "source", "target", torch.zeros(1, 1, 1))
+    case = EditInput("", torch.zeros(3, *prior.image_size), "source", "target", torch.zeros(1, *prior.image_size))
     first, again = (edit_batch(prior, method, [case], steps=steps, seed=0, cache=cache)[0] for steps in (2, 1))
     forward, backward = (int(first.history[f"rows_{way}"][-1]) for way in ("forward", "backward"))
     step, both = Rows(forward, backward), Rows(first.unet_rows - first.unet_rows_backward, first.unet_rows_backward)
@@ -198,14 +198,14 @@ def psi_bytes(method: Any, prior: Any) -> int:
 
 
 class _Counter:
-    """A prior without a network: latents of one number, and one weight to adapt."""
+    """A prior without a network: latents of four numbers, and one weight to adapt."""
 
     name = fingerprint = "none"
-    image_size, latent_shape = (1, 1), (1, 1, 1)
+    image_size, latent_shape = (2, 2), (1, 2, 2)
     prediction, half, device = "epsilon", False, torch.device("cpu")
 
     def __init__(self, timesteps: int) -> None:
-        self.abar = torch.full((timesteps,), 0.5)
+        self.abar = torch.linspace(0.99, 0.01, timesteps)
         self._layers = {"layer": nn.Linear(1, 1)}
 
     def encode(self, images: Tensor) -> Tensor:

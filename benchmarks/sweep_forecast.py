@@ -94,7 +94,7 @@ def _costs(methods: Mapping[str, Any], cases: Sequence[Case], seeds: Sequence[in
 
 
 def _with_stored_psi(method: Any) -> Any:
-    if not method.auxiliaries:
+    if "psi" not in method.auxiliaries:
         return method
     return method.model_copy(update={"aux": method.aux.model_copy(update={"psi": "stored"})})
 

@@ -166,7 +166,7 @@ def _edit(prior: WeightlessPrior, method: Any, batch_size: int, meter: Meter) ->
     course = course_without_numbers(prior, method, z_src, partial(_MeteredEngine, meter))
     _first_update(course.training)
     with meter.span() as step:
-        course.step(0)
+        course.step(1)  # a method may ask for less in its first
     with meter.span() as decode:
         prior.decode(course.z)
     engine: Any = course.engine

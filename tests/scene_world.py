@@ -9,6 +9,10 @@ from capture_world import ball_pictures
 from PIL import Image
 
 from piva.rendering.cameras import orbit
+from piva.rendering.fields.settings import FieldSettings
+from piva.rendering.space import Space
+from piva.representations.radiance_field import RadianceField
+from piva.scene_editing import SceneCase
 
 FOV_DEG = 35.0
 QUICK = [
@@ -47,3 +51,19 @@ def write_scenes(root: Path, scenes: int = 1, edits: int = 1, truth: bool = Fals
             entries.append(entry | {"type": groups[e % 3]})
     (root / "edits.json").write_text(json.dumps(entries))
     return root
+
+
+def ball() -> RadianceField:
+    """A red ball in front of white, of 16^3 voxels."""
+    scene = RadianceField(FieldSettings(resolution=16, samples=16), Space(torch.zeros(3), 1.0, bounded=True))
+    side = torch.linspace(-1, 1, 16)
+    place = torch.stack(torch.meshgrid(side, side, side, indexing="ij"), -1).view(-1, 3)
+    with torch.no_grad():
+        scene.field.raw_density[:, 0] = (0.5 - place.norm(dim=-1)) * 20
+        scene.field.raw_color[:] = torch.tensor([2.0, -2.0, -1.0])
+    return scene
+
+
+def ball_case(number: int = 0) -> SceneCase:
+    cameras = orbit(torch.arange(6) * 60.0, 20.0, 3.0, torch.zeros(3), 45.0, (48, 64))
+    return SceneCase(f"scene-{number}", ball(), cameras, "a red ball", "a blue cube")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from piva.errors import COMPLETE, ConfigError
-from piva.registry import unknown
+from piva.registry import resolve, unknown
 
 KINDS = ("methods", "benchmarks", "metrics")
 
@@ -25,11 +25,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _rows(kind: str) -> list[tuple[str, str]]:
     if kind == "methods":
-        from benchmarks.identity_rows import IDENTITY_ROWS
-        from piva.methods import METHODS
-
-        rows = [(name, where.partition(":")[0]) for name, where in METHODS.items()]
-        return rows + [(name, "identity row: stands beside every method") for name in IDENTITY_ROWS]
+        return _methods()
     if kind == "benchmarks":
         from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
 
@@ -40,3 +36,19 @@ def _rows(kind: str) -> list[tuple[str, str]]:
     better = {n: arrows[i.higher_is_better] or f"nearer to {i.best:g} is better" for n, i in INFO.items()}
     needs = {name: f"; needs {info.needs}" if info.needs else "" for name, info in INFO.items()}
     return [(name, f"{info.about} ({better[name]}{needs[name]})") for name, info in INFO.items()]
+
+
+def _methods() -> list[tuple[str, str]]:
+    """Each with its family, UNet rows of a step (+ those with backward), auxiliaries, strength setting, and source."""
+    from benchmarks.identity_rows import IDENTITY_ROWS
+    from piva.methods import METHODS
+
+    columns = "{:<11} {:<5} {:<9} {:<16} {}"
+    lines = [("NAME", columns.format("FAMILY", "ROWS", "TRAINS", "STRENGTH", "FROM"))]
+    for name in METHODS:
+        kind = resolve("method", METHODS, name)
+        forward, backward = kind.rows
+        rows = f"{forward}+{backward}" if backward else str(forward)
+        trains = ", ".join(kind().auxiliaries) or "-"
+        lines.append((name, columns.format(kind.family, rows, trains, kind.strength, kind.source)))
+    return lines + [(name, "identity row: stands beside every method") for name in IDENTITY_ROWS]

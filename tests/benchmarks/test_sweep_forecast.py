@@ -12,8 +12,9 @@ from benchmarks.calibration import Rates
 from benchmarks.cost import Rows
 from benchmarks.forecast import Tariff
 from benchmarks.identity_rows import Copy
-from benchmarks.sweep_forecast import LAMBDAS, forecast_sweep, sweep_methods, sweep_table
+from benchmarks.sweep_forecast import LAMBDAS, _with_stored_psi, forecast_sweep, sweep_methods, sweep_table
 from piva.data.pie_bench import Case
+from piva.methods import METHODS
 from piva.methods.dds import DDS
 from piva.methods.piva import Piva
 
@@ -22,6 +23,13 @@ FORWARD, BACKWARD = 0.02, 0.05
 TARIFF = Tariff(PlainPrior(), Rates(FORWARD, BACKWARD, "measured now"), IMAGE, STEPS, row_cache=False)
 ALONGSIDE, STORED = Rows(5, 2), Rows(5, 1)
 """Rows of a step of Piva: with psi in training beside the edit, and without."""
+
+
+@pytest.fixture(autouse=True)
+def three_methods(monkeypatch):
+    """Few enough to add up by hand."""
+    kept = {name: METHODS[name] for name in ("sds", "dds", "piva")}
+    monkeypatch.setattr("benchmarks.sweep_forecast.METHODS", kept)
 
 
 def case(k):
@@ -51,6 +59,15 @@ def test_every_method_and_piva_at_every_lambda():
     assert list(methods) == ["sds", "dds", *(f"piva lam {lam}" for lam in (0.1, 0.2, 0.4, 0.8, 1.6))]
     assert methods["dds"] == DDS(guidance=3)
     assert [method for label, method in methods.items() if "piva" in label] == [Piva(lam=lam) for lam in LAMBDAS]
+
+
+def test_the_sweep_is_over_all_methods_there_are(monkeypatch):
+    monkeypatch.setattr("benchmarks.sweep_forecast.METHODS", METHODS)
+    methods = sweep_methods(Copy())
+    assert set(METHODS) - set(methods) == {"piva"}
+    stored = {name: _with_stored_psi(method) for name, method in methods.items()}
+    assert stored["piva lam 0.4"] == Piva(lam=0.4, aux={"psi": "stored"})
+    assert stored["vsd"] == methods["vsd"]  # it has a phi alone
 
 
 def test_settings_of_a_chosen_piva_hold_at_every_lambda():

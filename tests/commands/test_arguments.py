@@ -86,10 +86,10 @@ def test_what_is_read_is_what_was_given():
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("run pie-toybox", "--method {sds,dds,piva,copy,no-edit}"),
-        ("run pie-toybox --method copy", "--method is one of sds, dds, piva, copy, no-edit."),
+        ("run pie-toybox", "--method {" + ",".join([*METHODS, "copy,no-edit}"])),
+        ("run pie-toybox --method copy", f"--method is one of {', '.join(METHODS)}, copy, no-edit."),
         ("run pie-toybox --method dds", "--method dds: Delta denoising score"),
-        ("edit", "--method is one of sds, dds, piva; piva by default."),
+        ("edit", f"--method is one of {', '.join(METHODS)}; piva by default."),
         ("show", "usage: piva show [-h] RUN "),
         ("compare", "usage: piva compare [-h] RUN RUN "),
     ],

@@ -49,6 +49,15 @@ def test_list_names_all_kinds_or_one(capsys):
     assert "clip_text" not in capsys.readouterr().out
 
 
+def test_list_says_what_a_method_is_and_takes(capsys):
+    assert main(["list", "methods"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["ids"].split()[1:5] == ["delta", "4+6", "-", "scale"]
+    assert lines["vsd"].split()[1:5] == ["sds", "3+1", "phi", "guidance"]
+    assert lines["piva"].split()[1:6] == ["delta", "5+2", "psi,", "phi", "lam"]
+    assert lines["nfsd"].endswith("Katzir et al., 2023 (Noise-Free Score Distillation)")
+
+
 @pytest.mark.parametrize("recipe", ["vae", "diffusion", "clip", "perceptual", "judge"])
 def test_every_recipe_has_help(recipe, capsys):
     with pytest.raises(SystemExit) as ended:

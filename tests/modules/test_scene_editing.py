@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from scene_world import ball
+from scene_world import ball_case as case
 
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.data.depth import scaled_inverse_depth
@@ -9,31 +11,12 @@ from piva.methods.dds import DDS
 from piva.methods.piva import Piva
 from piva.methods.sds import SDS
 from piva.modules.scene_settings import SceneEditSettings
-from piva.rendering.cameras import orbit
-from piva.rendering.fields.settings import FieldSettings
-from piva.rendering.space import Space
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase, edit_scene
 from piva.scores import RowCache
 
 FAST_AUX = {"lr": 1e-2}  # so that a few steps of training show
 SETTINGS = SceneEditSettings()
-
-
-def ball() -> RadianceField:
-    """A red ball in front of white, of 16^3 voxels."""
-    scene = RadianceField(FieldSettings(resolution=16, samples=16), Space(torch.zeros(3), 1.0, bounded=True))
-    side = torch.linspace(-1, 1, 16)
-    place = torch.stack(torch.meshgrid(side, side, side, indexing="ij"), -1).view(-1, 3)
-    with torch.no_grad():
-        scene.field.raw_density[:, 0] = (0.5 - place.norm(dim=-1)) * 20
-        scene.field.raw_color[:] = torch.tensor([2.0, -2.0, -1.0])
-    return scene
-
-
-def case(number: int = 0) -> SceneCase:
-    cameras = orbit(torch.arange(6) * 60.0, 20.0, 3.0, torch.zeros(3), 45.0, (48, 64))
-    return SceneCase(f"scene-{number}", ball(), cameras, "a red ball", "a blue cube")
 
 
 def edited(prior, method, settings=SETTINGS, steps=3, seed=0, **options) -> RadianceField:
