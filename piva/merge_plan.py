@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,19 +103,24 @@ def carry_out(merge: Merge, keep_shards: bool) -> tuple[Merged, bool, list[str]]
             open_runs.enter_context(RunFolder(shard))  # nobody goes on with it meanwhile
         found = merged([Source.read(source) for source in merge.sources])
         changed = write(target, found)
-        staying = {shard: why_it_stays(shard) for shard in merge.shards if not keep_shards}
+        ended_well = {case_id for case_id, case in found.cases.items() if case.status == "ok"}
+        staying = {shard: why_it_stays(shard, ended_well) for shard in merge.shards if not keep_shards}
         for shard, why in staying.items():
             if why is None:
                 retire(shard, merge.target)
     return found, changed, [why for why in staying.values() if why is not None]
 
 
-def why_it_stays(shard: Path) -> str | None:
-    """What speaks against removing a shard whose records are all in the run; None: nothing."""
+def why_it_stays(shard: Path, ended_well: Collection[str] = ()) -> str | None:
+    """What speaks against removing a shard whose records are all in the run; None: nothing.
+
+    Args:
+        ended_well: ids of cases of the run, which are nobody's to do any more.
+    """
     source = Source.read(shard)
     left = {case_id for launch in source.record.launches for case_id in launch.planned} - source.cases.keys()
-    if left:
-        return f"{shard} stays: {len(left)} of its cases are left to do"
+    if left.difference(ended_well):
+        return f"{shard} stays: {len(left.difference(ended_well))} of its cases are left to do"
     strange = [file.name for file in shard.iterdir() if file.name not in _ITS_OWN and not is_temporary(file.name)]
     return f"{shard} stays: merges know nothing of {', '.join(sorted(strange))} in it" if strange else None
 

@@ -6,7 +6,8 @@ FINISH_SECONDS for what is still to be sent.
 A run's id is its edit_key, so that a continued run is the same one: online it resumes; offline, where W&B ignores
 `resume`, every launch leaves a segment of its own with that id. In a sweep of W&B the agent has made the run already,
 and W&B allows no other id: the first run that the process mirrors is the agent's; further ones (`--seeds 0 1`) are runs
-of their own outside the sweep. Of the agent's run the edit_key stands in the config.
+of their own outside the sweep. Of the agent's run the edit_key stands in the config. A shard (`--shard 1/2`) is a
+run of its own, too, as several are written at once; its id is `<edit_key>-1-of-2`.
 """
 
 import netrc
@@ -18,6 +19,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from piva.records import RunRecord
+from piva.run_files import SHARDS
 
 INIT_SECONDS = 20
 FINISH_SECONDS = 120
@@ -83,8 +85,9 @@ def begin(record: RunRecord, folder: Path, config: dict[str, Any], tags: Sequenc
         disable_code=True,
         git_commit=provenance.git_commit if provenance else None,
     )
+    place = [folder.parents[1].name, folder.name] if folder.parent.name == SHARDS else [folder.name]
     common = {
-        "name": folder.name,
+        "name": "-".join(place),
         "group": record.benchmark,
         "job_type": record.method,
         "tags": run_tags(record, tags),
@@ -94,7 +97,7 @@ def begin(record: RunRecord, folder: Path, config: dict[str, Any], tags: Sequenc
         "settings": settings,
     }
     if not agent_waits():
-        common |= {"project": os.environ.get("WANDB_PROJECT", "piva"), "id": record.edit_key}
+        common |= {"project": os.environ.get("WANDB_PROJECT", "piva"), "id": "-".join([record.edit_key, *place[1:]])}
     try:
         return wandb.init(mode=wandb_mode(), **common)
     except wandb.errors.Error as problem:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness_world import PlainScorer, brighten, use_plain_world, write_bench
+from harness_world import PlainScorer, brighten, output, use_plain_world, write_bench
 
 from benchmarks.shards import shard_folder
 from piva.cli import main
@@ -125,7 +125,7 @@ def test_a_shard_that_somebody_works_on_is_left_to_him(bench, tmp_path, capsys):
     with RunFolder(shard_folder(only_run(tmp_path), "1/2")):
         assert main(words(bench, tmp_path, "--shard", "1/2")) == 3
         assert main(words(bench, tmp_path, "--shard", "2/2")) == 0
-    assert "another process is writing" in capsys.readouterr().err
+    assert "is writing to" in capsys.readouterr().err
 
 
 def test_scores_by_other_metrics_are_made_the_same_first(bench, tmp_path, monkeypatch, capsys):
@@ -171,3 +171,34 @@ def test_an_error_of_a_shard_does_not_replace_an_edit_and_a_later_error_an_earli
     cases = read_cases(run)
     assert (cases[f"{2:012d}"].status, cases[f"{2:012d}"].launch) == ("ok", 0)
     assert (cases[f"{3:012d}"].status, cases[f"{3:012d}"].launch) == ("error", 1)
+
+
+def test_always_does_everything_again_and_the_newer_edit_stays(bench, tmp_path, monkeypatch):
+    assert main(words(bench, tmp_path, "--limit", "4")) == 0
+    run = only_run(tmp_path)
+    before = outcome(run)
+    use_plain_world(monkeypatch, edit=lambda inputs, on_step: [output(case, case.image + 0.4) for case in inputs])
+    time.sleep(1.1)  # launches are told apart by the second
+    assert main(words(bench, tmp_path, "--limit", "4", "--overwrite", "always", "--shard", "1/2")) == 0
+    assert main(["merge", str(run)]) == 0
+    shifts = [facts[2]["shift"] for facts in outcome(run).values()]
+    assert shifts == pytest.approx([0.4, 0.4, 0.2, 0.2], abs=0.01)  # the first batch is the shard's
+    assert list(outcome(run).items())[2:] == list(before.items())[2:]
+
+
+def test_a_shard_that_was_never_finished_goes_when_the_run_has_its_cases(bench, tmp_path, monkeypatch, capsys):
+    def first_batch_only(inputs, on_step):
+        if any(int(case.case_id) > 1 for case in inputs):
+            raise KeyboardInterrupt
+        return brighten(inputs, on_step)
+
+    use_plain_world(monkeypatch, edit=first_batch_only)
+    assert main(words(bench, tmp_path, "--shard", "1/2")) == 130
+    run = only_run(tmp_path)
+    assert main(["merge", str(run)]) == 0
+    assert "shards/1-of-2 stays: 4 of its cases are left to do" in capsys.readouterr().err
+    use_plain_world(monkeypatch)
+    assert main(words(bench, tmp_path)) == 0
+    assert main(["merge", str(run)]) == 0
+    assert not (run / "shards").exists()
+    assert {facts[0] for facts in outcome(run).values()} == {"ok"}

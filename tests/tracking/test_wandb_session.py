@@ -57,6 +57,17 @@ def test_an_agent_waits_only_with_a_sweep_and_a_run(monkeypatch):
     assert agent_waits()
 
 
+def test_a_shard_is_a_run_of_its_own(tmp_path):
+    """Of two at once with one id W&B would keep the later one."""
+    names = {}
+    for folder in (tmp_path / "dds-0123", tmp_path / "dds-0123" / "shards" / "2-of-3"):
+        folder.mkdir(parents=True)
+        run = session.begin(run_record(), folder, {}, [])
+        names[run.id] = run.name
+        run.finish()
+    assert names == {"0123456789abcdef": "dds-0123", "0123456789abcdef-2-of-3": "dds-0123-2-of-3"}
+
+
 def segments(folder):
     return [path.name.partition("-")[0] for path in sorted((folder / "wandb").glob("*run-*")) if not path.is_symlink()]
 
