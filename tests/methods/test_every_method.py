@@ -1,5 +1,7 @@
 """What holds for every method: what it says of itself, batches, scenes, and the code that says what it costs."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from scene_world import ball_case
@@ -55,6 +57,17 @@ def test_the_rows_it_says_are_the_rows_counted(tiny_prior, name):
     (output,) = edit_batch(tiny_prior, method, inputs(1), steps=2, seed=0)
     assert (output.history["rows_forward"][-1], output.history["rows_backward"][-1]) == kind_of(name).rows
     assert needs_of(kind_of(name)()).step == Rows(*kind_of(name).rows)
+
+
+def test_the_page_says_the_same():
+    page = Path(__file__).resolve().parents[2] / "docs" / "methods.md"
+    table = [[cell.strip() for cell in line.split("|")] for line in page.read_text().splitlines() if "|" in line]
+    said = {cells[1]: (cells[3], cells[4]) for cells in table if cells[1] in METHODS}
+    expected = {}
+    for name in METHODS:
+        forward, backward = kind_of(name).rows
+        expected[name] = (f"{forward}+{backward}" if backward else str(forward), kind_of(name).strength)
+    assert said == expected
 
 
 @pytest.mark.parametrize("name", METHODS)
