@@ -1,9 +1,9 @@
-"""The benchmark's folder while a run works on it: never written, and its loss is the result of the cases that it costs."""
+"""The benchmark's folder while a run works on it: never written, and what it loses is its cases' loss."""
 
 import os
 import stat
 
-from fault_world import finish, recorded, start, table, wait_for_lines, words
+from fault_world import code_of, finish, recorded, start, table, wait_for_lines, words
 from harness_world import write_bench
 
 
@@ -27,7 +27,7 @@ def test_data_that_vanish_cost_their_cases_and_come_back(tmp_path, tiny_pipeline
     process = start(arguments, log)
     wait_for_lines(out, 1, process)
     os.rename(bench, tmp_path / "elsewhere")
-    assert process.wait(300) == 1
+    assert code_of(process) == 1
     found = table(out)
     lost = {id_ for id_, case in found.items() if case[0] == "error"}
     assert lost

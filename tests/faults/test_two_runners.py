@@ -3,7 +3,7 @@
 import os
 import signal
 
-from fault_world import finish, lines_of, start, table, wait_for_lines, words
+from fault_world import code_of, finish, lines_of, start, table, wait_for_lines, words
 
 
 def test_the_second_is_turned_away_and_may_come_again(bench, tmp_path, tiny_pipeline_folder, undisturbed):
@@ -15,7 +15,7 @@ def test_the_second_is_turned_away_and_may_come_again(bench, tmp_path, tiny_pipe
     assert finish(arguments, log) == 3
     assert f"pid {first.pid}" in log.read_text()
     os.kill(first.pid, signal.SIGCONT)
-    assert first.wait(300) == 0
+    assert code_of(first) == 0
     assert finish(arguments, log) == 0
     assert table(out) == undisturbed
     assert sorted(lines_of(out)) == sorted(undisturbed)
@@ -27,7 +27,7 @@ def test_a_killed_owner_is_followed_with_a_message(bench, tmp_path, tiny_pipelin
     first = start(arguments, tmp_path / "first.log")
     wait_for_lines(out, 1, first)
     first.kill()
-    first.wait()
+    first.join()
     assert finish(arguments, log) == 0
     assert f"pid {first.pid}" in log.read_text()
     assert table(out) == undisturbed
