@@ -28,7 +28,7 @@ from benchmarks.executors.messages import (
 )
 from benchmarks.opening import Runs
 from benchmarks.plan import Batch, Plan
-from benchmarks.recording import UNSCORED, begun, close, note_failure
+from benchmarks.recording import begun, close, note_failure
 from benchmarks.watching import Observer, Stopped, Watchers
 from piva.errors import ConfigError, PreflightError
 from piva.records import CaseRecord, RunFolder, RunRecord
@@ -139,7 +139,7 @@ class Dispatch:
             self._show(worker, message)
 
     def _note(self, worker: int, record: CaseRecord) -> None:
-        if record.error == UNSCORED:
+        if record.unscored:
             self._kept[record.case_id] = record
         else:
             self._over.add(record.case_id)
