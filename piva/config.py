@@ -185,7 +185,7 @@ class ExecutionFlags(Settings):
 
     workers: int | None = runtime(None, ge=1)
     """Processes, Ray workers or Slurm jobs at once. None: one for each GPU; without one, as many as the cores are good
-    for."""
+    for; 8 Slurm jobs."""
 
     ray: RaySettings = runtime(default_factory=RaySettings)
 
