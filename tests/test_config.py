@@ -61,7 +61,7 @@ def test_settings_are_frozen_strict_and_described():
 
 @pytest.mark.parametrize("kind", [PriorConfig, RunConfig, SceneRunConfig])
 def test_every_flag_has_a_sentence(kind):
-    nested = ("prior", "scene", "reconstruction")
+    nested = ("prior", "scene", "reconstruction", "ray", "slurm")
     bare = {n for n, field in kind.model_fields.items() if not field.description and n not in nested}
     assert bare == set()
 
