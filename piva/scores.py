@@ -1,8 +1,9 @@
 """The score engine: what a method asks for, in the fewest rows and UNet calls.
 
-One ask for a batch of B cases is at most two calls:
+One ask for a batch of B cases is at most two calls, three where a method differentiates:
     without gradient   every row of the prior (c and u of both branches) and of auxiliaries that do not train here
     with gradient      the rows auxiliaries are trained on; what is asked of them is read off the same pass
+    with a graph       the rows whose x requires grad; frozen weights have none
 A row that two requests share (same x, same prompt: the unconditional one, say) is run once. Rows at the noised source
 depend on nothing that is being optimised; with a cache they are kept for the next run that draws the same noise.
 Nothing here waits for the device.
@@ -177,9 +178,9 @@ class _Ask:
             self._train()
         missing = [row for key, row in rows.items() if key not in self._known]
         self._kept_alive += missing
-        self._differentiable([row for row in missing if row.x.requires_grad])
-        with torch.no_grad():
+        with torch.no_grad():  # first: while it runs, no graph takes memory
             self._frozen([row for row in missing if not row.x.requires_grad])
+        self._differentiable([row for row in missing if row.x.requires_grad])
         wanted = {name: self._rows(request)[0].key for name, request in requests.items() if request.features}
         features = {name: self._features[key] for name, key in wanted.items()}
         return SimpleNamespace(**{name: self._score(request) for name, request in requests.items()}, features=features)

@@ -11,7 +11,9 @@ from torch.profiler import ProfilerActivity, profile
 from piva.auxiliary.training import PROMPTS
 from piva.editing import EditInput, edit_batch
 from piva.memory import Meter, estimate
+from piva.methods.cds import CDS
 from piva.methods.dds import DDS
+from piva.methods.ids import IDS
 from piva.methods.piva import Piva
 from piva.priors import Segment
 from piva.priors.shapes import PriorShape
@@ -90,8 +92,10 @@ def test_what_is_saved_for_backward_is_what_autograd_saves(tiny_prior, shape, na
         Piva(),
         Piva(aux={"phi": "fresh", "steps_per_iteration": 2}),
         Piva(aux={"kind": "controlnet", "depth": "blank"}),
+        CDS(),
+        IDS(),
     ],
-    ids=["dds", "piva", "fresh", "controlnet"],
+    ids=["dds", "piva", "fresh", "controlnet", "cds", "ids"],
 )
 def test_the_peak_is_that_of_a_real_edit(tiny_prior, shape, method):
     """A real edit on the CPU, its storages counted by the same meter. A tiny network makes the rest look large: the

@@ -231,7 +231,7 @@ def test_features_come_with_the_rows_that_ask_for_them(prior):
     e = ScoreEngine(prior, CAPTIONS).ask(step)(
         u=conditional(step.x_t, UNCONDITIONAL), tgt=featured(x, TARGET), src=featured(step.x_t_src, SOURCE)
     )
-    assert prior.calls == [(2, True), (4, False)]
+    assert prior.calls == [(4, False), (2, True)]
     assert list(e.features) == ["tgt", "src"]
     torch.testing.assert_close(e.features["src"], [step.x_t_src])
     (gradient,) = torch.autograd.grad(e.features["tgt"][0].square().sum(), x)
