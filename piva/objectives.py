@@ -107,7 +107,7 @@ def pds_weights(abars: Tensor, timesteps: Sequence[int], stride: int) -> tuple[T
 
 
 def pds_direction(z: Tensor, z_src: Tensor, e_tgt: Tensor, e_src: Tensor, psi: Tensor, chi: Tensor) -> Tensor:
-    """psi (z - z^) + chi (e(x_t, tgt) - e(x^_t, src)): posterior distillation sampling (PDS, eq. 14).
+    """psi (z - z^) + chi (e(x_t, tgt) - e(x^_t, src)): posterior distillation sampling (PDS).
 
     It is z~_tgt - z~_src of the stochastic latents z~ = (x_{t-1} - mu(x_t, e)) / sigma, both noises shared: the noise
     of x_{t-1} cancels and need not be drawn.
