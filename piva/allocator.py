@@ -1,7 +1,10 @@
-"""The C library's allocator, told what large tensors on a CPU need."""
+"""Python's and the C library's care for memory, told what is needed: large tensors on a CPU, very many records."""
 
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def keep_freed_memory() -> None:
@@ -18,3 +21,15 @@ def keep_freed_memory() -> None:
     m_trim_threshold, m_mmap_max = -1, -4
     libc.mallopt(m_mmap_max, 0)
     libc.mallopt(m_trim_threshold, 2**31 - 1)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Many objects are made that all stay: to look for garbage among them takes longer than to make them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

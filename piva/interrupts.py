@@ -22,5 +22,5 @@ def finishing() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if waiting:
-        before(*waiting[0])
+        if waiting:
+            before(*waiting[0])

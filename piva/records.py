@@ -25,6 +25,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from piva import record_versions
+from piva.allocator import uncollected
 from piva.config import Executor, Overwrite
 from piva.errors import ConfigError, PreflightError
 from piva.interrupts import finishing
@@ -310,15 +311,19 @@ def read_cases(path: Path) -> dict[str, CaseRecord]:
     """
     records: dict[str, CaseRecord] = {}
     file = path / CASES_FILE
-    content = file.read_bytes() if file.exists() else b""
-    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
-        try:
-            record = parse_case(line)
-        except ConfigError as problem:
-            raise ConfigError(f"{file}, line {number}: {problem}") from None
-        except (ValueError, RecursionError) as problem:
-            raise ConfigError(f"{file}, line {number} is damaged: {problem}") from problem
-        records[record.case_id] = record
+    if not file.exists():
+        return records
+    with file.open("rb") as lines, uncollected():
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                record = parse_case(line)
+            except ConfigError as problem:
+                raise ConfigError(f"{file}, line {number}: {problem}") from None
+            except (ValueError, RecursionError) as problem:
+                raise ConfigError(f"{file}, line {number} is damaged: {problem}") from problem
+            records[record.case_id] = record
     return records
 
 

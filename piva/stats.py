@@ -1,17 +1,22 @@
 """Seeded bootstrap intervals: of a mean, and of paired differences between two runs on the same cases.
 
 The percentile bootstrap (Efron): resample the cases with replacement, take the mean each time, cut off the tails. The
-draws depend on the seed and the number of cases alone, so that a table is the same every time it is made.
+draws depend on the seed and the number of cases alone, so that a table is the same every time it is made. Of very many
+cases the tails are not drawn but worked out: they are known more closely than 10,000 draws tell.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
 RESAMPLES = 10_000
 LEVEL = 0.95
+MANY = 5_000
+"""Values from which the quantiles of resampled means are worked out, where their skewness lets them. Ours."""
 _DRAWS_AT_ONCE = 4_000_000
 
 
@@ -59,7 +64,8 @@ def bootstrap_mean(
     if n == 1:
         return Interval(mean, None, None, 1, missing)
     tail = (1 - level) / 2
-    low, high = np.quantile(_resampled_means(present, seed, resamples), [tail, 1 - tail])
+    ends = _expanded(present, tail) if n >= MANY else None
+    low, high = ends or np.quantile(_resampled_means(present, seed, resamples), [tail, 1 - tail])
     return Interval(mean, float(low), float(high), n, missing)
 
 
@@ -89,6 +95,30 @@ def paired_difference(
     return PairedDifference(
         interval.mean, interval.low, interval.high, interval.n, interval.missing, wins=wins, ties=ties, losses=losses
     )
+
+
+def _expanded(values: npt.NDArray[np.float64], tail: float) -> tuple[float, float] | None:
+    """Both quantiles of the mean of n values drawn with replacement, by Cornish and Fisher's expansion.
+
+    The mean has standard deviation s / sqrt(n) and skewness g / sqrt(n), of values with s and g:
+
+        q(z) = mean + s / sqrt(n) * (z + g / (6 sqrt(n)) * (z^2 - 1))
+
+    What is left out is of order g^2 / n and kurtosis / n: below a hundredth of s / sqrt(n), where 10,000 draws are off
+    by three. None where a few values weigh so much that it is more.
+    """
+    n, mean, deviation = len(values), values.mean(), values.std()
+    if deviation == 0:
+        return float(mean), float(mean)
+    away = (values - mean) / deviation
+    squared = away * away
+    third, fourth = float((squared * away).mean()), float((squared * squared).mean())
+    if max(third**2, fourth - 3) > n / 50:
+        return None
+    z = NormalDist().inv_cdf(1 - tail)
+    shift = third / 6 / math.sqrt(n) * (z**2 - 1)
+    low, high = (float(mean + deviation / math.sqrt(n) * (end + shift)) for end in (-z, z))
+    return low, high
 
 
 def _resampled_means(values: npt.NDArray[np.float64], seed: int, resamples: int) -> npt.NDArray[np.float64]:

@@ -4,9 +4,6 @@ import csv
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
-
-import polars as pl
 
 from piva.config import RunConfig
 from piva.data.pie_bench import EDIT_TYPES
@@ -16,7 +13,8 @@ from piva.records import RunRecord, find_run, write_atomically
 from piva.stats import bootstrap_mean
 from reports.frontier import matched, shared_levels
 from reports.markdown import table
-from reports.reading import Run, labels, long_table
+from reports.origins import how_rows_were_made
+from reports.reading import Run, labels
 from reports.tables import SEED, Difference, Row, cell, differences, head, rows, shown
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
@@ -80,15 +78,11 @@ def to_csv(runs: Sequence[Run], names: Sequence[str]) -> str:
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    values_of_all = long_table(runs).filter(pl.col("status") == "ok").sort("case_id")
-    for index, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
-        own = values_of_all.filter(pl.col("run") == index)
-        types = ["all", *sorted(set(own.get_column("type_id").to_list()))]
+    for run, label in zip(runs, labels(runs), strict=True):
+        types = ["all", *sorted({case.type_id for case in run.cases.values() if case.status == "ok"})]
         for type_id in types:
-            group = own if type_id == "all" else own.filter(pl.col("type_id") == type_id)
             for name in names:
-                values = group.filter(pl.col("name") == name).get_column("value").to_list()
-                interval = bootstrap_mean(values, SEED)
+                interval = bootstrap_mean(run.values(name, None if type_id == "all" else type_id), SEED)
                 record = run.record
                 kind = type_id if type_id == "all" else f"{type_id} {EDIT_TYPES.get(type_id, '')}".strip()
                 what = [record.benchmark, record.split or "", label, record.edit_key, kind]
@@ -108,38 +102,6 @@ def write_between_markers(file: Path, text: str) -> None:
     if not begin or not end:
         raise ConfigError(f"{file} has no {BEGIN} ... {END}")
     write_atomically(file, f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}".encode())
-
-
-def how_made(record: RunRecord) -> list[str]:
-    """Sentences on one run: keys, versions, command, code, machine."""
-    made = record.launches[-1].provenance
-    commands = [launch.provenance.command for launch in record.launches]
-    edits = [command for command in commands if not command.startswith("piva score ")]
-    scored = [] if made.command in edits else [f"scored again by: {made.command}"]
-    commit = "no git checkout" if made.git_commit is None else made.git_commit[:12]
-    commit += " (dirty)" if made.git_dirty else ""
-    packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
-    defaults = (record.scenes or {}).get("method_defaults", {})
-    own = [f"the benchmark's own default: method.{name} {value:g}" for name, value in defaults.items()]
-    return [
-        f"edit_key {record.edit_key}, score_key {record.score_key}, method version {record.method_version}, "
-        f"{record.steps} steps, seed {record.seed}, prior {record.prior['name']} ({record.prior['fingerprint']})",
-        *own,
-        f"command: {(edits or commands)[-1]}",
-        *scored,
-        f"piva {made.piva_version}, commit {commit}, {made.device}, {made.cpu}, {made.threads} threads, "
-        f"Python {made.python}, {packages}",
-    ]
-
-
-def how_rows_were_made(named: Sequence[tuple[str, RunRecord]], names: Sequence[str] | None = None) -> list[str]:
-    """A folded list: how each run (label, record) came about, and the ids of its metrics (of `names`, else all)."""
-    parts = ["<details><summary>How each row was made</summary>", ""]
-    for label, record in named:
-        parts += [f"- **{label}**: " + "; ".join(_code(sentence) for sentence in how_made(record))]
-    found: dict[str, Any] = {name: id_ for _, record in named for name, id_ in record.metrics.items()}
-    ids = {name: id_ for name, id_ in found.items() if names is None or name in names}
-    return [*parts, "", *(f"- {name}: `{id_}`" for name, id_ in ids.items()), "", "</details>"]
 
 
 def _main_table(lines: Sequence[Row], names: Sequence[str]) -> list[str]:
@@ -175,13 +137,6 @@ def _footer(lines: Sequence[Row], names: Sequence[str], command: str) -> list[st
         if row.marks:
             parts.append(f"- [{number}] {row.label}: " + "; ".join(row.marks))
     return [*parts, "", *how_rows_were_made([(row.label, row.run.record) for row in lines], names)]
-
-
-def _code(sentence: str) -> str:
-    for prefix in ("command: ", "scored again by: "):
-        if sentence.startswith(prefix):
-            return f"{prefix}`{sentence.removeprefix(prefix)}`"
-    return sentence
 
 
 def frontier_markdown(

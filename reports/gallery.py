@@ -24,7 +24,7 @@ from piva.data.images import FORMATS
 from piva.data.pie_bench import EDIT_TYPES, Case, load_mask, read
 from piva.errors import ConfigError, PreflightError
 from piva.records import CaseRecord
-from reports.documents import how_made
+from reports.origins import how_made
 from reports.reading import Run, labels
 from reports.tables import Row, cell, head, rows, shown
 

@@ -1,13 +1,15 @@
-"""The one way from the disk into reports: runs as typed records, their cases as one long polars table."""
+"""The one way from the disk into reports: runs as typed records, each with its cases as a polars table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from piva.allocator import uncollected
 from piva.metrics import INFO, MetricInfo
 from piva.records import CaseRecord, RunRecord, find_run, read_cases, read_run, run_folders
 from reports.labels import labels_of
@@ -17,15 +19,7 @@ COSTS = (
     "lpips_growth",
 )  # fmt: skip
 """Numbers that the runner measures, whatever the metrics are."""
-SCHEMA = {
-    "run": pl.Int64,
-    "case_id": pl.String,
-    "type_id": pl.String,
-    "status": pl.String,
-    "name": pl.String,
-    "value": pl.Float64,
-    "reason": pl.String,
-}
+_FACTS = ("case_id", "type_id", "status")
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,36 @@ class Run:
         key = self.record.score_key
         return {id_: case for id_, case in self.cases.items() if case.status == "ok" and case.score_key == key}
 
+    @cached_property
+    def table(self) -> pl.DataFrame:
+        """A row for each case, in the order of their ids: `case_id`, `type_id`, `status`, and every number.
+
+        A case that failed has a row too, without values; so has one with scores of other metrics than the run's.
+        """
+        metrics = [name for name in self.record.metrics if name not in COSTS]
+        names = [*_FACTS, *metrics, *COSTS]
+        facts, costs, without = attrgetter(*_FACTS), attrgetter(*COSTS), (None,) * (len(names) - len(_FACTS))
+        rows: list[tuple[Any, ...]] = []
+        with uncollected():
+            for case_id in sorted(self.cases):
+                case = self.cases[case_id]
+                numbers = (*map(case.metrics.get, metrics), *costs(case)) if case_id in self.ok else without
+                rows.append((*facts(case), *numbers))
+            columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
+        types: dict[str, Any] = {name: pl.String if name in _FACTS else pl.Float64 for name in names}
+        return pl.DataFrame(columns, schema=types)
+
+    def values(self, name: str, type_id: str | None = None) -> list[float | None]:
+        """A number of every case that ended well (of one type), in the order of their ids; None where one lacks it.
+
+        Empty where the run has no such number.
+        """
+        if name not in self.table.columns:
+            return []
+        own = self.table.filter(pl.col("status") == "ok")
+        own = own if type_id is None else own.filter(pl.col("type_id") == type_id)
+        return own.get_column(name).to_list()
+
     def value(self, case_id: str, name: str) -> float | None:
         """A case's score, or its cost (`seconds_edit`, `unet_rows`, ...); None where it has none."""
         case = self.ok.get(case_id)
@@ -67,21 +91,6 @@ def load_runs(names: Sequence[str], root: Path) -> list[Run]:
     """
     folders = [find_run(name, root) for name in names] if names else list(run_folders(root))
     return [Run(folder, read_run(folder), read_cases(folder)) for folder in folders]
-
-
-def long_table(runs: Sequence[Run]) -> pl.DataFrame:
-    """One row for each run (by its index), case and number. A case that failed has rows too, without values."""
-    rows: list[tuple[Any, ...]] = []
-    for index, run in enumerate(runs):
-        names = [*run.record.metrics, *COSTS]
-        for case_id, case in run.cases.items():
-            ok = case_id in run.ok
-            values: dict[str, float | None] = case.metrics | {cost: getattr(case, cost) for cost in COSTS}
-            for name in names:
-                reason = case.reasons.get(name) if ok else case.error or "scored with other metrics"
-                value = values.get(name) if ok else None
-                rows.append((index, case_id, case.type_id, case.status, name, value, reason))
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 def labels(runs: Sequence[Run]) -> list[str]:

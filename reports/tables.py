@@ -6,13 +6,11 @@ Values are raw here and in CSV; `shown`, `cell` and `head` apply a metric's decl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import polars as pl
-
 from piva.errors import ConfigError
 from piva.records import CaseRecord
 from piva.registry import unknown
 from piva.stats import Interval, PairedDifference, bootstrap_mean, paired_difference
-from reports.reading import COSTS, Run, info, labels, long_table
+from reports.reading import COSTS, Run, info, labels
 
 COLUMNS = (
     "clip_text",
@@ -86,20 +84,17 @@ def check_names(names: Sequence[str], runs: Sequence[Run]) -> None:
 
 def present(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
     """Those of `names` that at least one run has a value for."""
-    table = long_table(runs).filter(pl.col("value").is_not_null())
-    known = set(table.get_column("name").to_list())
+    known = {column.name for run in runs for column in run.table.iter_columns() if column.null_count() < len(column)}
     return [name for name in names if name in known]
 
 
 def rows(runs: Sequence[Run], names: Sequence[str], against: Run | None = None) -> list[Row]:
     """One row for each run, identity rows first; marked where more than the method sets it apart from the baseline."""
-    table = long_table(runs)
     everyone = set().union(*(run.planned for run in runs)) if runs else set()
     result = []
-    for index, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
-        own = table.filter(pl.col("run") == index)
+    for run, label in zip(runs, labels(runs), strict=True):
         status = [case.status for case in run.cases.values()]
-        cells = {name: _interval(own, name) for name in names}
+        cells = {name: bootstrap_mean(run.values(name), SEED) for name in names}  # what failed has its own column
         row = Row(
             run,
             label,
@@ -212,12 +207,6 @@ def cell(name: str, interval: Interval, signed: bool = False) -> str:
     bounds = "" if interval.low is None else f" [{low}, {high}]"
     missing = f", {interval.missing} missing" if interval.missing else ""
     return f"{mean}{bounds} n={interval.n}{missing}"
-
-
-def _interval(own: pl.DataFrame, name: str) -> Interval:
-    """Over the cases that ended well: a failed case is counted in its own column, never averaged in."""
-    values = own.filter((pl.col("name") == name) & (pl.col("status") == "ok")).sort("case_id").get_column("value")
-    return bootstrap_mean(values.to_list(), SEED)
 
 
 def _same_content(a: CaseRecord | None, b: CaseRecord | None) -> bool:

@@ -81,6 +81,25 @@ def test_a_value_that_is_not_finite_is_an_error(bad):
         bootstrap_mean([1.0, bad])
 
 
+def test_of_many_values_the_tails_are_those_of_the_draws(monkeypatch):
+    values = np.random.default_rng(2).exponential(1.0, 6000)  # skewness 2, kurtosis 9
+    worked_out = bootstrap_mean(values.tolist())
+    monkeypatch.setattr(stats, "MANY", 10_000)
+    drawn = bootstrap_mean(values.tolist())
+    error = values.std() / np.sqrt(len(values))
+    assert worked_out != drawn
+    assert worked_out.low == pytest.approx(drawn.low, abs=0.08 * error)  # three times what 10,000 draws are off by
+    assert worked_out.high == pytest.approx(drawn.high, abs=0.08 * error)
+    skew = worked_out.high + worked_out.low - 2 * worked_out.mean
+    assert skew == pytest.approx(2 * error * 2 / 6 / np.sqrt(6000) * (1.96**2 - 1), rel=0.15)
+
+
+def test_one_value_that_outweighs_all_others_is_drawn(monkeypatch):
+    values = [0.0] * 5999 + [1.0]  # the mean of a resample is a Poisson number / 6000
+    assert bootstrap_mean(values) == Interval(1 / 6000, 0.0, 3 / 6000, 6000)
+    assert bootstrap_mean([0.5] * 6000) == Interval(0.5, 0.5, 0.5, 6000)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(-3, 3), st.floats(0.1, 3))
 def test_shifting_and_scaling_the_values_shifts_and_scales_the_interval(values, shift, scale):

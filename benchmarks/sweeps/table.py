@@ -15,8 +15,8 @@ from benchmarks.sweeps.schema import Goal, Sweep
 from benchmarks.sweeps.status import varying, written
 from piva.errors import ConfigError
 from piva.stats import PairedDifference, paired_difference
-from reports.documents import how_made
 from reports.markdown import table
+from reports.origins import how_made
 from reports.reading import Run
 from reports.tables import SEED, cell, check_names, head, marks, present, shown, usual_columns
 

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(ShowConfig, "show", arguments, "One run: settings, scores with intervals, failures.")
     from rich.table import Table
 
-    from reports.documents import how_made
+    from reports.origins import how_made
     from reports.reading import COSTS, info, load_runs
     from reports.tables import present, rows, shown
     from reports.terminal import wide_console

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from piva.records import write_atomically
-from reports.documents import BEGIN, END, how_rows_were_made, write_between_markers
+from reports.documents import BEGIN, END, write_between_markers
 from reports.markdown import table
+from reports.origins import how_rows_were_made
 from reports.reading import Run, labels
 from reports.studies.drawing import Figures
 from reports.studies.found import Setting

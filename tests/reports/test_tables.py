@@ -10,8 +10,9 @@ from harness_world import case_record, launch, run_record, write_run
 from piva.errors import ConfigError
 from piva.methods.dds import DDS
 from piva.stats import bootstrap_mean
-from reports.documents import baselines, groups, how_made, markdown, to_csv, write_between_markers
-from reports.reading import COSTS, labels, load_runs, long_table
+from reports.documents import baselines, groups, markdown, to_csv, write_between_markers
+from reports.origins import how_made
+from reports.reading import COSTS, labels, load_runs
 from reports.tables import cell, check_names, differences, head, paired, present, rows, shown
 
 
@@ -237,7 +238,9 @@ def test_names_that_no_run_has(runs):
         check_names(["lpip"], runs)
 
 
-def test_the_long_table_has_a_row_for_each_run_case_and_number(runs):
-    table = long_table(runs)
-    assert table.height == 4 * 4 * (2 + len(COSTS))
-    assert table.filter(table["name"] == "unet_rows")["value"].unique().to_list() == [800.0]
+def test_a_run_s_table_has_a_row_for_each_case_and_a_column_for_each_number(runs):
+    table = runs[0].table
+    assert table.shape == (4, 3 + 2 + len(COSTS))
+    assert table["case_id"].is_sorted()
+    assert table["unet_rows"].to_list() == [800.0] * 4
+    assert runs[0].values("no-such-number") == []
