@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from piva.records import disk, write_atomically
+from piva.disk import disk, write_atomically
 
 
 class Course:

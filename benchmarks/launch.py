@@ -14,11 +14,12 @@ from benchmarks.runner import Edit, OnStep
 from benchmarks.under_way import checkpoint_of
 from piva.config import MetricFlags, Overwrite, PriorConfig, RunConfig
 from piva.data.pie_bench import Case
+from piva.disk import now
 from piva.editing import EditInput, EditOutput, edit_batch
 from piva.errors import ConfigError, PreflightError
 from piva.keys import edit_facts, key_of, score_key
 from piva.provenance import collect
-from piva.records import Launch, RunFolder, RunRecord, now, read_cases, read_run
+from piva.records import Launch, RunFolder, RunRecord, read_cases, read_run
 from piva.schedule import check_range
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import tyro
 from pydantic import BaseModel
 
+from piva.disk import write_atomically
 from piva.errors import BAD_CONFIGURATION, COMPLETE, PREFLIGHT_FAILED, ConfigError, PreflightError
-from piva.records import write_atomically
 
 
 class Grid(NamedTuple):

@@ -18,8 +18,8 @@ import torch
 
 from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.pie_bench import cache_folder
+from piva.disk import write_atomically
 from piva.keys import digest
-from piva.records import write_atomically
 
 if TYPE_CHECKING:
     from piva.memory import Memory

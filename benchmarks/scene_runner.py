@@ -34,10 +34,11 @@ from benchmarks.scene_work import Scene, Workshop
 from benchmarks.scenes import SceneEditCase
 from benchmarks.watching import Observer, Stopped, Unwatched
 from piva.data.problems import DataError
+from piva.disk import disk, write_atomically
 from piva.errors import ConfigError, PreflightError
 from piva.keys import file_hash
 from piva.metrics.scene_scorer import SceneScorer
-from piva.records import SCENES, CaseRecord, RunRecord, Stage, disk, write_atomically
+from piva.records import SCENES, CaseRecord, RunRecord, Stage
 from piva.rendering.picture_grid import view_sheet
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase, SceneEditOutput

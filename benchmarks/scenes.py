@@ -188,7 +188,7 @@ def toybox_folder(name: str, split: str) -> Path:
     Raises:
         PreflightError: the disk refuses.
     """
-    from piva.records import disk
+    from piva.disk import disk
     from piva.toybox.scene_sets import VERSION, write
 
     folder = cache_folder() / f"{name}-v{VERSION}" / split

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from piva.records import disk, write_atomically
+from piva.disk import disk, write_atomically
 
 SECONDS_BETWEEN = 20.0
 SECONDS_WRITING = 0.4

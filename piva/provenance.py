@@ -28,6 +28,7 @@ PACKAGES = (
     "pillow",
 )
 """The packages whose version can change a number."""
+DRIVER = Path("/proc/driver/nvidia/version")
 
 
 class Provenance(BaseModel):
@@ -41,8 +42,8 @@ class Provenance(BaseModel):
     git_commit: str | None
     """None where the package does not run from a git checkout."""
     git_dirty: bool | None
-    git_diff: str | None = None
-    """SHA-256 of `git diff HEAD`: of what a dirty tree has besides the commit. None for a clean one."""
+    git_diff_hash: str | None = None
+    """SHA-256 of `git diff HEAD --binary`: of what a dirty tree has besides the commit. None for a clean one."""
     packages: dict[str, str]
     python: str
     platform: str
@@ -68,7 +69,7 @@ def collect(device: str = "cpu") -> Provenance:
         piva_version=piva.__version__,
         git_commit=commit,
         git_dirty=dirty,
-        git_diff=_diff_hash(root) if dirty else None,
+        git_diff_hash=diff_hash(root) if dirty else None,
         packages=package_versions(),
         python=platform.python_version(),
         platform=platform.platform(),
@@ -92,7 +93,7 @@ def git_state(root: Path) -> tuple[str | None, bool | None]:
         return None, None
     commit = _git(root, "rev-parse", "HEAD")
     status = _git(root, "status", "--porcelain", "--untracked-files=no")
-    return commit, None if status is None else bool(status)
+    return None if commit is None else commit.decode().strip(), None if status is None else bool(status.strip())
 
 
 def package_versions() -> dict[str, str]:
@@ -106,20 +107,18 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def _git(root: Path, *arguments: str) -> bytes | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, errors="surrogateescape", timeout=20
-        )
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout if done.returncode == 0 else None
 
 
-def _diff_hash(root: Path) -> str | None:
-    """Of everything in which tracked files differ from the commit."""
+def diff_hash(root: Path) -> str | None:
+    """SHA-256 of everything in which tracked files differ from the commit."""
     diff = _git(root, "diff", "HEAD", "--binary")
-    return None if diff is None else hashlib.sha256(diff.encode(errors="surrogateescape")).hexdigest()
+    return None if diff is None else hashlib.sha256(diff).hexdigest()
 
 
 def _gpus() -> tuple[str, ...]:
@@ -132,10 +131,10 @@ def _gpus() -> tuple[str, ...]:
 def _driver() -> str | None:
     """From the file that the driver itself keeps; no tool has to be there, and no GPU is waited for."""
     try:
-        text = Path("/proc/driver/nvidia/version").read_text()
+        text = DRIVER.read_text()
     except OSError:
         return None
-    found = re.search(r"Kernel Module\D*(\d+(?:\.\d+)+)", text)
+    found = re.search(r"Kernel Module .*?\s(\d+(?:\.\d+)+)\s", text)
     return found.group(1) if found else None
 
 

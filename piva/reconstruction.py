@@ -20,13 +20,13 @@ from piva.checkpoint import Checkpoint
 from piva.config import Color, identity_values
 from piva.data.problems import DataError
 from piva.data.scenes import SceneCapture, Views
+from piva.disk import disk, write_atomically
 from piva.errors import ConfigError
 from piva.keys import digest
 from piva.metrics.fidelity import psnr, ssim
 from piva.modules.fitting import fit
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_reconstruction import SceneReconstruction
-from piva.records import disk, write_atomically
 from piva.rendering.fields.settings import FieldSettings
 from piva.rendering.space import Space, unbounded_space
 from piva.representations.radiance_field import RadianceField, Render, fit_of

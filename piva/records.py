@@ -12,13 +12,9 @@ which readers ignore and the next writer cuts off. The disk is the truth; tracke
 """
 
 import errno
-import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timezone
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from piva import record_versions
 from piva.allocator import uncollected
 from piva.config import Executor, Overwrite
-from piva.errors import ConfigError, PreflightError
+from piva.disk import disk, write_atomically, write_png
+from piva.errors import ConfigError
 from piva.interrupts import finishing
 from piva.provenance import Provenance
 from piva.run_lock import BusyError as BusyError
@@ -190,34 +187,6 @@ class CaseRecord(Record):
         return self
 
 
-def now() -> str:
-    """UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """The file holds either its old content or all of the new, whatever happens in between."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def disk(path: Path) -> Iterator[None]:
-    """Turns a refusal of the disk (full, read-only, no permission) into a PreflightError that names the folder."""
-    try:
-        yield
-    except OSError as problem:
-        raise PreflightError(f"cannot write to {path}: {problem}; what was recorded before is kept") from problem
-
-
 class RunFolder:
     """The folder of one run, open for writing by one process.
 
@@ -261,7 +230,7 @@ class RunFolder:
 
     def write_image(self, case_id: str, image: Any) -> tuple[str, str]:
         """(path below the folder, SHA-256 of the file) of a PIL image written as PNG."""
-        return store_image(self.path, case_id, image)
+        return f"{IMAGES}/{case_id}.png", write_png(self.path / IMAGES / f"{case_id}.png", image)
 
     def _cut_torn_line(self) -> None:
         path = self.path / CASES_FILE
@@ -269,20 +238,6 @@ class RunFolder:
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.truncate(path, whole)
-
-
-def store_image(run: Path, case_id: str, image: Any) -> tuple[str, str]:
-    """(path below the run's folder, SHA-256 of the file) of a PIL image written as PNG.
-
-    Raises:
-        PreflightError: the disk refuses.
-    """
-    buffer = BytesIO()
-    image.save(buffer, format="PNG")
-    relative = f"{IMAGES}/{case_id}.png"
-    with finishing(), disk(run):
-        write_atomically(run / relative, buffer.getvalue())
-    return relative, hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 def read_run(path: Path) -> RunRecord:

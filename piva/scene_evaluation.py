@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from piva.data.images import to_eight_bits, to_pil
-from piva.records import disk
+from piva.disk import disk
 from piva.rendering.cameras import Cameras
 from piva.rendering.picture_grid import view_sheet
 from piva.rendering.video import turntable

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from piva.data.scenes import SceneCapture
+from piva.disk import disk
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.reconstruction import FIELD_FILE, reconstruct, reconstruction_key
-from piva.records import disk
 from piva.representations.radiance_field import RadianceField
 
 LOCK_FILE = "lock"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from piva.config import RunConfig
 from piva.data.pie_bench import EDIT_TYPES
+from piva.disk import write_atomically
 from piva.errors import ConfigError
 from piva.methods.dds import DDS
-from piva.records import RunRecord, find_run, write_atomically
+from piva.records import RunRecord, find_run
 from piva.stats import bootstrap_mean
 from reports.frontier import matched, shared_levels
 from reports.markdown import table

@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 
 from piva.auxiliary.lora import StackedLoRA
+from piva.disk import now
 from piva.editing import EditInput, EditOutput
 from piva.metrics.scorer import Scores
 from piva.provenance import collect
-from piva.records import CaseRecord, Launch, RunFolder, RunRecord, now
+from piva.records import CaseRecord, Launch, RunFolder, RunRecord
 
 SIZE = 16
 

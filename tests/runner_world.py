@@ -5,8 +5,9 @@ from harness_world import PlainScorer, brighten, write_bench
 from benchmarks.plan import compose, spread
 from benchmarks.runner import Job, execute
 from piva.data.pie_bench import read
+from piva.disk import now
 from piva.provenance import collect
-from piva.records import Launch, RunFolder, RunRecord, now, read_cases
+from piva.records import Launch, RunFolder, RunRecord, read_cases
 
 
 class Run:

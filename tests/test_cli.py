@@ -224,7 +224,7 @@ def test_a_run_is_planned_when_it_is_ours(world, monkeypatch):
     real = launch.plan_run
 
     def plan(path, *arguments):
-        with pytest.raises(PreflightError, match="another process is writing"):
+        with pytest.raises(PreflightError, match="is writing to"):
             RunFolder(path)
         return real(path, *arguments)
 

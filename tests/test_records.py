@@ -10,8 +10,9 @@ from harness_world import case_record, run_record
 from PIL import Image
 
 from piva.cli import main
+from piva.disk import write_atomically
 from piva.errors import ConfigError, PreflightError
-from piva.records import CASES_FILE, RunFolder, find_run, is_busy, read_cases, read_run, write_atomically
+from piva.records import CASES_FILE, RunFolder, find_run, is_busy, read_cases, read_run
 
 
 def test_records_come_back_as_they_were(tmp_path):

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from piva.records import CaseRecord, store_image
+from piva.disk import write_png
+from piva.records import IMAGES, CaseRecord
 from piva.tracking import Look
 from piva.tracking.mirror import STEPS_TOGETHER, scalars
 
@@ -110,7 +111,7 @@ class Outbox:
         self._send(Appended(record))
 
     def write_image(self, case_id: str, image: Any) -> tuple[str, str]:
-        return store_image(self.path, case_id, image)
+        return f"{IMAGES}/{case_id}.png", write_png(self.path / IMAGES / f"{case_id}.png", image)
 
     def step(self, values: dict[str, Any]) -> None:
         """Kept for a while: to read a value is to wait for the device."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.sweeps.crew import threads_each
 from piva.config import SlurmSettings
+from piva.disk import write_atomically
 from piva.errors import COMPLETE, SOME_FAILED, ConfigError, PreflightError
-from piva.records import write_atomically
 
 if TYPE_CHECKING:
     from submitit import Job

@@ -156,7 +156,7 @@ class Board:
             f"{case_id}: {run.cases[case_id].error}"
             for planned, run in zip(found.planned, found.runs, strict=True)
             for case_id in planned.cases
-            if case_id in run.cases and run.cases[case_id].status == "error"
+            if case_id in run.cases and run.cases[case_id].failed
         ]
         if errors:
             return "failed", errors[0] + (f" (and {len(errors) - 1} more)" if len(errors) > 1 else "")

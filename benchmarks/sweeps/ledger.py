@@ -26,9 +26,10 @@ from typing import Any, BinaryIO, Literal
 
 from benchmarks.sweeps.points import Point
 from benchmarks.sweeps.schema import Sweep
+from piva.disk import disk
 from piva.errors import ConfigError
 from piva.keys import digest
-from piva.records import disk, is_locked
+from piva.records import is_locked
 
 MATTERS = ("method", "parameters", "program", "command", "metric", "early_terminate")
 """Keys of a sweep file that say which points there are, and how they fare."""

@@ -74,7 +74,7 @@ class PlannedRun:
         together = 1 if self.work.of_scenes else self.work.config.batch_size
         recorded = read_cases(self.path)
         work, key = self.work, self.record.score_key
-        return compose(work.cases, together, recorded, key, self.path, work.hashed, "retry-errors")  # as a sweep does
+        return compose(work.cases, together, recorded, key, self.path, work.hashed, work.config.overwrite)
 
 
 class Planner:
@@ -133,12 +133,18 @@ class Planner:
         return self._scorers[key]
 
 
+def with_errors(words: Sequence[str]) -> list[str]:
+    """The words of a run, which does failed cases again unless they say otherwise: a sweep's points are to be done."""
+    said = any(word.partition("=")[0] == "--overwrite" for word in words)
+    return list(words) if said else [*words, "--overwrite", "retry-errors"]
+
+
 def _settings(arguments: Sequence[str]) -> tuple[Any, Any]:
     """(benchmark, settings); what the command line's reader says of a wrong flag becomes the error's text."""
     said = StringIO()
     try:
         with redirect_stderr(said):
-            return run_settings(arguments[1:])
+            return run_settings(with_errors(arguments[1:]))
     except SystemExit:
         box = [line.strip("│╭╮╰╯─ ") for line in said.getvalue().splitlines()[1:]]  # below its title
         reason = " ".join(" ".join(box).partition("For full helptext")[0].split())

@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 
 from benchmarks.sweeps.board import Board, PointOnDisk, last_attempt
 from benchmarks.sweeps.ledger import Claim, Ending, moment
+from benchmarks.sweeps.planned import with_errors
 from benchmarks.sweeps.pruning import Course
 from benchmarks.sweeps.search import Memory
 from benchmarks.watching import Stopped, Unwatched, Watch
@@ -157,12 +158,6 @@ class Worker:
 def shares_a_run(one: PointOnDisk, other: PointOnDisk) -> bool:
     """Whether two points have a run's folder in common: they ask for other cases of it."""
     return not {planned.path for planned in one.planned}.isdisjoint(planned.path for planned in other.planned)
-
-
-def with_errors(words: Sequence[str]) -> list[str]:
-    """The words of a run, which does failed cases again unless they say otherwise: a sweep's points are to be done."""
-    said = any(word.partition("=")[0] == "--overwrite" for word in words)
-    return list(words) if said else [*words, "--overwrite", "retry-errors"]
 
 
 @contextmanager

@@ -184,7 +184,7 @@ def _write_images(out: Path, image: Any, edited: Any) -> None:
     from PIL import Image
 
     from piva.data.images import to_pil
-    from piva.records import disk
+    from piva.disk import disk
 
     panel = to_pil(torch.cat([image, edited], dim=-1))  # [3, H, 2W]
     scale = max(1, PANEL_HEIGHT // panel.height)
@@ -197,8 +197,8 @@ def _write_images(out: Path, image: Any, edited: Any) -> None:
 def _write_record(
     out: Path, config: Any, key: str, change: str | None, prior: Any, output: "EditOutput", scores: Any
 ) -> None:
+    from piva.disk import disk, write_atomically
     from piva.provenance import collect
-    from piva.records import disk, write_atomically
 
     record = {
         "edit_key": key,

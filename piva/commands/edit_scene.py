@@ -157,8 +157,8 @@ def _keep(
     out: Path, key: str,
 ) -> None:  # fmt: skip
     """Writes the field, the views and what they are worth; prints the scores."""
+    from piva.disk import disk
     from piva.metrics.views import SceneInput
-    from piva.records import disk
     from piva.rendering.paths import evaluation_path
     from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, same_views, write_views
 
@@ -177,8 +177,8 @@ def _keep(
 
 
 def _write_record(config: Any, prior: Any, output: "SceneEditOutput", scores: Any, out: Path, key: str) -> None:
+    from piva.disk import disk, write_atomically
     from piva.provenance import collect
-    from piva.records import disk, write_atomically
 
     costs = {name: value for name, value in vars(output).items() if name not in ("scene", "history", "case_id")}
     record = {

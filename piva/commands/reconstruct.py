@@ -119,8 +119,8 @@ def _score(
     if not len(capture.test):
         print("no views are held out: no scores, no contact sheet", file=sys.stderr)
         return {}
+    from piva.disk import disk
     from piva.reconstruction import held_out
-    from piva.records import disk
     from piva.rendering.depth_pictures import inverse_depth
     from piva.rendering.picture_grid import view_sheet
 

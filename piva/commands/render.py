@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     from piva.allocator import keep_freed_memory
     from piva.data.camera_paths import read_path
     from piva.devices import pick_device
-    from piva.records import disk
+    from piva.disk import disk
     from piva.rendering.paths import around
     from piva.representations.radiance_field import RadianceField
 

@@ -47,8 +47,8 @@ class ReportConfig(Settings):
 def main(arguments: Sequence[str]) -> int:
     """Writes table.md, table.csv and a page for each benchmark; prints the tables and where they are."""
     config = parse(ReportConfig, "report", arguments, "Tables (Markdown, CSV) and a page with every edit.")
+    from piva.disk import write_atomically
     from piva.provenance import command_line
-    from piva.records import write_atomically
     from reports.documents import baselines, groups, markdown, to_csv, write_between_markers
     from reports.gallery import write_page
     from reports.reading import load_runs

@@ -35,8 +35,8 @@ def main(arguments: Sequence[str]) -> int:
             raise ConfigError(f"--into {file}: must end in .md or .csv")
     from benchmarks.sweeps.status import counts, sentence
     from benchmarks.sweeps.table import columns, markdown, terminal_table, to_csv
+    from piva.disk import write_atomically
     from piva.provenance import command_line
-    from piva.records import write_atomically
     from reports.documents import BEGIN, write_between_markers
     from reports.terminal import wide_console
 

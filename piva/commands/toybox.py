@@ -104,7 +104,7 @@ def _write(arguments: Sequence[str]) -> None:
     if arguments and arguments[0] in SCENE_SETS:
         return _write_scenes(arguments[0], arguments[1:])
     config = parse(WriteConfig, "toybox write", arguments, f"Write {ACTIONS['write']}.")
-    from piva.records import disk
+    from piva.disk import disk
     from piva.toybox.pie_toybox import write
 
     if (config.folder / "mapping_file.json").exists():
@@ -117,7 +117,7 @@ def _write(arguments: Sequence[str]) -> None:
 
 def _write_scenes(name: str, arguments: Sequence[str]) -> None:
     config = parse(WriteScenesConfig, f"toybox write {name}", arguments, f"Write {SCENE_SETS[name]}.")
-    from piva.records import disk
+    from piva.disk import disk
     from piva.toybox.scene_sets import write
 
     with disk(config.folder):

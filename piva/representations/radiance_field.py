@@ -18,8 +18,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from piva.disk import write_atomically
 from piva.errors import PreflightError
-from piva.records import write_atomically
 from piva.registry import resolve
 from piva.rendering import volume
 from piva.rendering.backgrounds import Constant, Sky

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from piva.records import write_atomically
+from piva.disk import write_atomically
 from reports.documents import BEGIN, END, write_between_markers
 from reports.markdown import table
 from reports.origins import how_rows_were_made

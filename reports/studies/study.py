@@ -11,8 +11,8 @@ import yaml
 
 from benchmarks.sweeps.points import grid_points
 from benchmarks.sweeps.schema import Sweep, read_sweep
+from piva.disk import write_atomically
 from piva.errors import ConfigError
-from piva.records import write_atomically
 
 if TYPE_CHECKING:
     from reports.studies.drawing import Figures

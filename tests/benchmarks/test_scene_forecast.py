@@ -8,8 +8,9 @@ from harness_world import case_record, run_record
 
 from benchmarks.calibration import Earlier
 from benchmarks.scene_forecast import field_bytes, sentences, step_seconds, view_bytes
+from piva.disk import now
 from piva.provenance import collect
-from piva.records import Launch, now
+from piva.records import Launch
 from piva.rendering.fields.settings import FieldSettings
 
 HERE = collect("cpu")

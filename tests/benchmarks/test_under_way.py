@@ -9,8 +9,9 @@ from benchmarks.plan import compose, spread
 from benchmarks.runner import Job, execute
 from piva.cli import main
 from piva.data.pie_bench import read
+from piva.disk import now
 from piva.provenance import collect
-from piva.records import Launch, RunFolder, RunRecord, now, read_cases
+from piva.records import Launch, RunFolder, RunRecord, read_cases
 
 
 def climb(inputs, on_step, steps=range(6)):

@@ -1,0 +1,54 @@
+"""Writing to a disk that may refuse, by a process that may be killed."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from piva.errors import PreflightError
+from piva.interrupts import finishing
+
+
+def now() -> str:
+    """UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """The file holds either its old content or all of the new, whatever happens in between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """Turns a refusal of the disk (full, read-only, no permission) into a PreflightError that names the folder."""
+    try:
+        yield
+    except OSError as problem:
+        raise PreflightError(f"cannot write to {path}: {problem}; what was recorded before is kept") from problem
+
+
+def write_png(path: Path, image: Any) -> str:
+    """SHA-256 of the file that a PIL image was written to; Ctrl-C waits.
+
+    Raises:
+        PreflightError: the disk refuses.
+    """
+    buffer = BytesIO()
+    image.save(buffer, format="PNG")
+    with finishing(), disk(path.parent):
+        write_atomically(path, buffer.getvalue())
+    return hashlib.sha256(buffer.getvalue()).hexdigest()

@@ -1,0 +1,84 @@
+"""Ctrl-C while something is written: it waits, once, and is never lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from piva.interrupts import finishing
+from piva.records import read_cases
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from harness_world import case_record
+from piva.records import RunFolder
+real = os.fsync
+def interrupted(handle):
+    os.kill(os.getpid(), signal.SIGINT)  # as the line is written, and not yet on the disk
+    real(handle)
+os.fsync = interrupted
+with RunFolder(Path({folder!r})) as folder:
+    folder.append(case_record("a"))
+    folder.append(case_record("b"))
+"""
+
+
+@pytest.fixture
+def interrupt():
+    """Sends this process what Ctrl-C sends, with Python's own handler."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+def test_what_is_within_is_done_first(interrupt):
+    done = []
+    with pytest.raises(KeyboardInterrupt), finishing():
+        interrupt()
+        done.append("written")
+    assert done == ["written"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_innermost_waits_for_the_outermost(interrupt):
+    done = []
+    with pytest.raises(KeyboardInterrupt), finishing():
+        with finishing():
+            interrupt()
+            done.append("inner")
+        done.append("outer")
+    assert done == ["inner", "outer"]
+
+
+def test_it_is_not_lost_when_the_write_fails(interrupt):
+    with pytest.raises(KeyboardInterrupt) as caught, finishing():
+        interrupt()
+        raise OSError("No space left on device")
+    assert isinstance(caught.value.__context__, OSError)
+
+
+def test_another_thread_leaves_the_handler_alone(interrupt):
+    seen = []
+
+    def write():
+        with finishing():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    assert seen == [signal.default_int_handler]
+
+
+def test_a_record_is_whole_after_ctrl_c(tmp_path):
+    program = WRITER.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "KeyboardInterrupt" in ended.stderr
+    assert list(read_cases(tmp_path)) == ["a"]
+    assert (tmp_path / "cases.jsonl").read_bytes().endswith(b"}\n")
