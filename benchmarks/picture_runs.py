@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks import launch
 from benchmarks.depth import Depths, depths_of
 from benchmarks.fitting import Fitting
@@ -112,7 +114,8 @@ class PictureRuns:
     def preflight(self, plans: Sequence[Plan[Case]], records: Sequence[RunRecord]) -> None:
         """Raises PreflightError where the runs cannot succeed as things are; a dry run only says so."""
         config = self.config
-        preflight_pictures(config, self.prior, plans, 1 if config.executor == "in-process" else config.workers or 1)
+        workers = 1 if config.executor == "in-process" else config.workers or 1
+        preflight_pictures(config, self.prior, plans, -(-workers // max(1, torch.cuda.device_count())))
 
     def intentions(self, plan: Plan[Case]) -> list[str]:
         """What is going to be done, in phrases."""
