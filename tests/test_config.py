@@ -1,8 +1,13 @@
 """Every field of every settings class says whether it can change a result."""
 
-import pytest
-from pydantic import ValidationError
+import importlib
+import typing
+from pathlib import Path
 
+import pytest
+from pydantic import BaseModel, ValidationError
+
+import piva
 from benchmarks.identity_rows import IDENTITY_ROWS
 from piva.config import PriorConfig, RunConfig, Settings, identity, identity_values, role_of, runtime
 from piva.methods import METHODS
@@ -30,16 +35,47 @@ def test_a_field_that_is_neither_cannot_be_defined():
             lam: float = 0.4
 
 
-@pytest.mark.parametrize("name", sorted(METHODS | IDENTITY_ROWS))
-def test_every_field_of_a_method_is_declared(name):
-    def undeclared(settings):
-        for field, about in type(settings).model_fields.items():
-            if role_of(type(settings), field) not in ("identity", "runtime"):
-                yield field, about
-            if isinstance(getattr(settings, field), Settings):
-                yield from undeclared(getattr(settings, field))
+PACKAGES = ("piva", "benchmarks", "reports")
 
-    assert list(undeclared(resolve("method", METHODS | IDENTITY_ROWS, name)())) == []
+
+@pytest.fixture(scope="module")
+def product():
+    """Every class of settings in the product: those of all its modules that speak of settings."""
+    root = Path(piva.__file__).parents[1]
+    for file in (file for package in PACKAGES for file in (root / package).rglob("*.py")):
+        if "Settings" in file.read_text() and file.name != "__main__.py":  # which would run
+            importlib.import_module(".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"))
+    return {kind for kind in kinds_below(Settings) if kind.__module__.partition(".")[0] in PACKAGES}
+
+
+def kinds_below(kind):
+    for child in kind.__subclasses__():
+        yield child
+        yield from kinds_below(child)
+
+
+def test_every_field_of_every_class_of_settings_is_declared(product):
+    methods = {resolve("method", METHODS | IDENTITY_ROWS, name) for name in METHODS | IDENTITY_ROWS}
+    assert {RunConfig, SceneRunConfig, PriorConfig, *methods} <= product
+    undeclared = [
+        f"{kind.__name__}.{field}"
+        for kind in product
+        for field in kind.model_fields
+        if role_of(kind, field) not in ("identity", "runtime")
+    ]
+    assert undeclared == []
+
+
+def test_settings_within_settings_are_settings_too(product):
+    """Another pydantic model would bring fields that nothing has declared."""
+
+    def strangers(kind):
+        parts = [kind, *(inner for part in typing.get_args(kind) for inner in strangers(part))]
+        return [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
+
+    found = {inner for kind in product for field in kind.model_fields.values() for inner in strangers(field.annotation)}
+    assert {PriorConfig} <= found
+    assert {inner for inner in found if not issubclass(inner, Settings)} == set()
 
 
 def test_identity_values_leave_runtime_fields_out_at_every_depth():

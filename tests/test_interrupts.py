@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -13,19 +12,18 @@ from piva.interrupts import finishing
 from piva.records import read_cases
 
 WRITER = """
-import os, signal, sys
+import os, signal
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-from harness_world import case_record
-from piva.records import RunFolder
+from piva.records import CaseRecord, RunFolder
+case = CaseRecord(case_id="a", status="ok", type_id="0", content="c", score_key="k", launch=0)
 real = os.fsync
 def interrupted(handle):
     os.kill(os.getpid(), signal.SIGINT)  # as the line is written, and not yet on the disk
     real(handle)
 os.fsync = interrupted
 with RunFolder(Path({folder!r})) as folder:
-    folder.append(case_record("a"))
-    folder.append(case_record("b"))
+    folder.append(case)
+    folder.append(case.model_copy(update={{"case_id": "b"}}))
 """
 
 
@@ -39,27 +37,41 @@ def interrupt():
 
 def test_what_is_within_is_done_first(interrupt):
     done = []
-    with pytest.raises(KeyboardInterrupt), finishing():
-        interrupt()
-        done.append("written")
+
+    def write():
+        with finishing():
+            interrupt()
+            done.append("written")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
     assert done == ["written"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_innermost_waits_for_the_outermost(interrupt):
     done = []
-    with pytest.raises(KeyboardInterrupt), finishing():
+
+    def write():
         with finishing():
-            interrupt()
-            done.append("inner")
-        done.append("outer")
+            with finishing():
+                interrupt()
+                done.append("inner")
+            done.append("outer")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
     assert done == ["inner", "outer"]
 
 
 def test_it_is_not_lost_when_the_write_fails(interrupt):
-    with pytest.raises(KeyboardInterrupt) as caught, finishing():
-        interrupt()
-        raise OSError("No space left on device")
+    def write():
+        with finishing():
+            interrupt()
+            raise OSError("No space left on device")
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        write()
     assert isinstance(caught.value.__context__, OSError)
 
 
@@ -77,7 +89,7 @@ def test_another_thread_leaves_the_handler_alone(interrupt):
 
 
 def test_a_record_is_whole_after_ctrl_c(tmp_path):
-    program = WRITER.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    program = WRITER.format(folder=str(tmp_path))
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "KeyboardInterrupt" in ended.stderr
     assert list(read_cases(tmp_path)) == ["a"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -49,6 +50,38 @@ def test_one_that_was_killed_is_followed_at_once_and_named(tmp_path, holder, cap
     assert not is_busy(tmp_path)
     RunLock(tmp_path).release()
     assert f"taken over from pid {holder.pid} of " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("off", [-1e8, 1e8])
+def test_on_one_machine_no_clock_is_asked(off, tmp_path, holder):
+    """A heartbeat of years ago, or of years to come: a process here has the lock, or it has not."""
+    moment = time.time() + off
+    os.utime(tmp_path / LOCK_FILE, (moment, moment))
+    assert is_busy(tmp_path)
+    with pytest.raises(BusyError):
+        RunLock(tmp_path)
+    holder.kill()
+    holder.wait()
+    os.utime(tmp_path / LOCK_FILE, (moment, moment))
+    assert not is_busy(tmp_path)
+    RunLock(tmp_path).release()
+
+
+def test_two_that_come_at_once_do_not_both_get_it(tmp_path):
+    """Many processes, over a lock that a dead one left: one holds it, the others are turned away."""
+    write_owner(tmp_path, host=socket.gethostname())
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    rivals = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    end = time.monotonic() + 60
+    while sum(rival.poll() is None for rival in rivals) > 1 and time.monotonic() < end:
+        time.sleep(0.05)
+    held = [rival for rival in rivals if rival.poll() is None]
+    assert len(held) == 1
+    for rival in rivals:
+        rival.kill()
+    assert [rival.stdout.read() for rival in held] == ["held\n"]
+    turned_away = [rival.stderr.read() for rival in rivals if rival not in held]
+    assert all(f"BusyError: pid {held[0].pid} of " in said for said in turned_away)
 
 
 def test_one_that_let_go_is_not_spoken_of(tmp_path, capsys):

@@ -5,7 +5,7 @@ from harness_world import use_plain_world, write_bench
 from scene_world import QUICK, write_scenes
 
 from benchmarks import launch
-from benchmarks.sweeps.planned import Planner
+from benchmarks.sweeps.planned import Planner, with_errors
 from piva.cli import main
 from piva.errors import ConfigError, PreflightError
 from piva.records import read_run
@@ -34,6 +34,19 @@ def test_a_planned_run_is_the_one_that_runs(root, tmp_path):
         assert run.record == recorded.model_copy(update={"launches": []})
         assert run.cases == tuple(recorded.launches[0].planned)
         assert (run.plan().edits, run.plan().done) == (0, run.cases)
+
+
+def test_failed_cases_are_planned_and_done_again_unless_the_command_says_otherwise(root, tmp_path, monkeypatch):
+    def broken(inputs, on_step):
+        raise RuntimeError("no luck")
+
+    use_plain_world(monkeypatch, edit=broken)
+    arguments = command(root, "--method", "dds", "--limit", "2", "--out", str(tmp_path / "runs"))
+    assert main(arguments) == 1
+    for flags, edits in (((), 2), (("--overwrite", "retry-errors"), 2), (("--overwrite=only-missing",), 0)):
+        (run,) = Planner().runs([*arguments, *flags])
+        assert (run.plan().edits, len(run.plan().left)) == (edits, 2 - edits)
+        assert with_errors([*arguments, *flags])[len(arguments) :] == list(flags or ("--overwrite", "retry-errors"))
 
 
 def test_out_replaces_the_one_of_the_command_line(root, tmp_path):
