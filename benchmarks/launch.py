@@ -1,7 +1,9 @@
 """From settings to a run that can start: prior and scorer loaded, keys computed, records opened, plan made."""
 
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -244,10 +246,25 @@ def ended(record: RunRecord, folder: RunFolder, seconds: float) -> RunRecord:
     Args:
         seconds: wall time of the launch.
     """
-    number = len(record.launches) - 1
-    peaks = [case.peak_bytes for case in read_cases(folder.path).values() if case.launch == number and case.peak_bytes]
+    number, edits = len(record.launches) - 1, record.launches[-1].executor is not None  # scores alone keep edits' costs
+    own = [case for case in read_cases(folder.path).values() if edits and case.launch == number]
+    peaks = [case.peak_bytes for case in own if case.peak_bytes is not None]
     told = {"ended": now(), "seconds": seconds, "peak_bytes": max(peaks, default=None)}
     last = record.launches[-1].model_copy(update=told)
     record = record.model_copy(update={"launches": [*record.launches[:-1], last]})
     folder.write_run(record)
     return record
+
+
+@contextmanager
+def launching(
+    record: RunRecord, folder: RunFolder, cases: Sequence[Plannable], batch_size: int, device: str, config: Any = None
+) -> Iterator[RunRecord]:
+    """The record with this launch, which is written now, and completed when it ends, however that is."""
+    started = time.monotonic()
+    record = launched(record, folder.path, cases, batch_size, device, config)
+    folder.write_run(record)
+    try:
+        yield record
+    finally:
+        ended(record, folder, time.monotonic() - started)

@@ -106,18 +106,15 @@ def _plan(path: Path, record: "RunRecord", cases: "Sequence[Case]") -> "Plan":
 
 
 def _execute(folder: "RunFolder", record: "RunRecord", plan: "Plan", device: str, scorer: Any) -> None:
-    from benchmarks.launch import launched
+    from benchmarks.launch import launching
     from benchmarks.progress import Bar
     from benchmarks.runner import Job, execute
     from piva.data.images import image_size
 
-    record = launched(record, folder.path, plan.cases, 1, device)
-    folder.write_run(record)
-
     def size(case: "Case") -> tuple[int, int]:
         return image_size(folder.path / str(plan.edited[case.id].image))
 
-    with Bar(record.method, len(plan.rescore), 1) as bar:
+    with launching(record, folder, plan.cases, 1, device) as record, Bar(record.method, len(plan.rescore), 1) as bar:
         execute(Job(folder, record, size, _no_edit, scorer, (bar,)), plan)
 
 

@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     if not config.images.is_dir():
         raise ConfigError(f"--images {config.images} is no folder")
 
-    from benchmarks.launch import launched, load_scorer, plan_run
+    from benchmarks.launch import launching, load_scorer, plan_run
     from benchmarks.plan import spread
     from benchmarks.preflight import check_disk
     from piva.commands.run import conclude
@@ -98,9 +98,8 @@ def main(arguments: Sequence[str]) -> int:
         plan = plan_run(path, record, cases, batch_size=1, overwrite="retry-errors")
         print(f"{path}: {plan.edits} of {len(plan.cases)} images to score", file=sys.stderr)
         if plan.remains:
-            record = launched(record, path, plan.cases, 1, device)
-            folder.write_run(record)
-            _execute(folder, record, plan, config, root, scorer)
+            with launching(record, folder, plan.cases, 1, device) as record:
+                _execute(folder, record, plan, config, root, scorer)
     return conclude(path, plan)
 
 

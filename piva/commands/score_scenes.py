@@ -22,7 +22,7 @@ def main(config: Any, path: Path, device: str) -> int:
         device: where scenes are rendered and scored.
     """
     from benchmarks import SCENE_BENCHMARKS
-    from benchmarks.launch import launched
+    from benchmarks.launch import launching
     from benchmarks.progress import Bar
     from benchmarks.scene_launch import load_scene_scorer, plan_scenes
     from benchmarks.scene_runner import SceneJob, execute
@@ -50,9 +50,8 @@ def main(config: Any, path: Path, device: str) -> int:
         without = plan.edits
         plan = replace(plan, batches=())
         if plan.remains:
-            record = launched(record, path, plan.cases, 1, device)
-            folder.write_run(record)
-            with Bar(record.method, len(plan.rescore), 1) as bar:
+            one = launching(record, folder, plan.cases, 1, device)
+            with one as record, Bar(record.method, len(plan.rescore), 1) as bar:
                 job = SceneJob(folder, record, shop, _no_edit, scorer, 0, (bar,))
                 execute(job, plan, bar.note_reconstruction)
     code = conclude(path, plan)

@@ -49,6 +49,9 @@ def test_images_stay_and_scores_are_new(run, capsys):
     assert record.metrics["level"] == "level@2"
     assert record.score_key == score_key(record.edit_key, record.metrics) != old.score_key
     assert [launch.planned for launch in record.launches] == [sorted(before)] * 2
+    last = record.launches[-1]
+    assert last.ended >= last.started
+    assert (last.executor, last.peak_bytes) == (None, None)
     for id_, case in cases.items():
         assert case.score_key == record.score_key
         assert case.metrics == before[id_].metrics  # the plain metrics give the same in both versions
