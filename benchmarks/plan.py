@@ -60,6 +60,8 @@ class Plan(Generic[C]):
     edited: Mapping[str, CaseRecord] = field(default_factory=dict)
     """The records of the cases to rescore."""
     done: tuple[str, ...] = ()
+    retry: tuple[str, ...] = ()
+    """Ids of failed cases that are tried again."""
     left: tuple[str, ...] = ()
     """Ids of failed cases that are left as they are."""
 
@@ -81,6 +83,7 @@ class Plan(Generic[C]):
             batches=tuple(batch for batch in self.batches if not batch.wanted.isdisjoint(ids)),
             rescore=tuple(case for case in self.rescore if case.id in ids),
             done=tuple(id_ for id_ in self.done if id_ in ids),
+            retry=tuple(id_ for id_ in self.retry if id_ in ids),
             left=tuple(id_ for id_ in self.left if id_ in ids),
         )
 
@@ -166,6 +169,7 @@ def compose(
         rescore=tuple(case for case in cases if states[case.id] == "rescore"),
         edited={case.id: records[case.id] for case in cases if states[case.id] == "rescore"},
         done=tuple(case.id for case in cases if states[case.id] == "done"),
+        retry=tuple(case.id for case in cases if states[case.id] == "failed"),
         left=tuple(case.id for case in cases if states[case.id] == "left"),
     )
 

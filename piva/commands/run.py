@@ -117,6 +117,7 @@ def announce(runs: "Runs", path: Path, plan: "Plan[Any]") -> None:
     from benchmarks.shards import unmerged
 
     parts = runs.intentions(plan)
+    parts[0] += f" ({len(plan.retry)} of them to retry)" if plan.retry else ""
     parts += [f"{len(plan.done)} done before"] if plan.done else []
     parts += [f"{len(plan.left)} failed before (--overwrite retry-errors tries them again)"] if plan.left else []
     print(f"{path}: " + ", ".join(parts), file=sys.stderr)

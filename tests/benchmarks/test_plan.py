@@ -81,7 +81,7 @@ def test_a_failed_case_is_tried_again_alone(cases, after, tmp_path):
     plan = compose(cases, 8, after, "k", tmp_path, overwrite="retry-errors")
     assert [batch.cases for batch in plan.batches] == [(cases[3],)]
     assert plan.rescore == (cases[4], cases[5])
-    assert plan.left == ()
+    assert (plan.retry, plan.left) == ((cases[3].id,), ())
 
 
 def test_always_does_everything_in_the_batches_of_a_fresh_run(cases, after, tmp_path):
