@@ -18,15 +18,20 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """The file holds either its old content or all of the new, whatever happens in between."""
+def write_atomically(path: Path, content: bytes, wait: bool = True) -> None:
+    """The file holds either its old content or all of the new, however the process ends.
+
+    Args:
+        wait: until it is on the disk, so that this also holds when the machine loses its power.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if wait:
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -42,7 +47,7 @@ def disk(path: Path) -> Iterator[None]:
 
 
 def write_png(path: Path, image: Any) -> str:
-    """SHA-256 of the file that a PIL image was written to; Ctrl-C waits.
+    """SHA-256 of the file that a PIL image was written to; Ctrl-C waits. The disk is not waited for: the hash will tell.
 
     Raises:
         PreflightError: the disk refuses.
@@ -50,5 +55,5 @@ def write_png(path: Path, image: Any) -> str:
     buffer = BytesIO()
     image.save(buffer, format="PNG")
     with finishing(), disk(path.parent):
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, buffer.getvalue(), wait=False)
     return hashlib.sha256(buffer.getvalue()).hexdigest()

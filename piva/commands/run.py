@@ -1,7 +1,6 @@
 """`piva run BENCHMARK --method NAME`: one run for each seed; continues what is recorded."""
 
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,33 +81,30 @@ def _execute(
     from benchmarks import under_way
     from benchmarks.executors import carry_out
     from benchmarks.executors.dispatch import Owner
-    from benchmarks.launch import ended, launched
+    from benchmarks.launch import launching
     from benchmarks.limits import ErrorLimit, TooManyErrors
     from benchmarks.progress import Bar
     from benchmarks.watching import Watchers
     from piva.tracking import open_mirror
 
-    config = runs.config
-    started = time.monotonic()
-    record = launched(record, folder.path, plan.cases, runs.batch_size, str(runs.prior.device), config)
-    folder.write_run(record)
+    config, device = runs.config, str(runs.prior.device)
     mirror = open_mirror(config.tracker, config.tags)
-    mirror.start(record, folder.path)
-    try:
-        with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
-            limit = ErrorLimit(config.max_errors, watch.goes_on)
-            observers = (bar, mirror, watch, limit)
-            watchers = Watchers(observers, limit.goes_on, mirror.look, bar.note_reconstruction)
-            carry_out(runs, words, Owner(folder, record, observers), plan, watchers)
-        under_way.clear(folder.path)
-    except KeyboardInterrupt:
-        print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)
-        return True
-    except TooManyErrors as problem:
-        print(f"piva: {problem}", file=sys.stderr)
-    finally:
-        mirror.finish()
-        ended(record, folder, time.monotonic() - started)
+    with launching(record, folder, plan.cases, runs.batch_size, device, config) as record:
+        mirror.start(record, folder.path)
+        try:
+            with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:
+                limit = ErrorLimit(config.max_errors, watch.goes_on)
+                observers = (bar, mirror, watch, limit)
+                watchers = Watchers(observers, limit.goes_on, mirror.look, bar.note_reconstruction)
+                carry_out(runs, words, Owner(folder, record, observers), plan, watchers)
+            under_way.clear(folder.path)
+        except KeyboardInterrupt:
+            print("\ninterrupted; what is recorded is kept, and the same command does the rest", file=sys.stderr)
+            return True
+        except TooManyErrors as problem:
+            print(f"piva: {problem}", file=sys.stderr)
+        finally:
+            mirror.finish()
     return False
 
 
