@@ -7,7 +7,7 @@ CASES ?= 20
 STEPS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tuning comparison estimators frontier scene-tuning scenes speed conditioning-cost test check
+.PHONY: help setup bench tuning comparison estimators frontier scene-tuning scenes speed harness conditioning-cost test check
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -109,6 +109,9 @@ speed: setup ## how fast edits are, on an idle machine (40 minutes): reports/{sp
 	$(BIN)/python -m benchmarks.speed --cases 2 --steps 30 --batch-sizes 1 4 16 --threads 2 --markdown reports/speed.md
 	$(BIN)/python -m benchmarks.means --steps 15 --threads 2 --markdown reports/means.md
 	$(BIN)/python -m benchmarks.scene_speed --threads 2 --markdown reports/scene_speed.md
+
+harness: setup ## what the harness costs: a case, tables of 100,000, workers, on an idle machine: reports/harness.md
+	$(BIN)/python -m benchmarks.harness_overhead --markdown reports/harness.md
 
 conditioning-cost: setup ## what kinds of auxiliaries cost, by size of the model, on an idle machine (two hours)
 	$(BIN)/python -m benchmarks.conditioning_cost --threads 2 --seconds 9000 --json runs/conditioning-cost.json \

@@ -47,7 +47,7 @@ def disk(path: Path) -> Iterator[None]:
 
 
 def write_png(path: Path, image: Any) -> str:
-    """SHA-256 of the file that a PIL image was written to; Ctrl-C waits. The disk is not waited for: the hash will tell.
+    """SHA-256 of the file that a PIL image was written to; Ctrl-C waits, the disk is not waited for.
 
     Raises:
         PreflightError: the disk refuses.

@@ -11,8 +11,8 @@ A case's image is written before its line is. A process killed at any point leav
 which readers ignore and the next writer cuts off. The disk is the truth; trackers only mirror it.
 
 A machine that loses its power keeps every line (each is waited for), and may lose the images of the last seconds (they
-are not). Such a case has a line whose image is gone or has another hash: `piva check run` names it, and the command that
-made the run edits it again.
+are not). Such a case has a line whose image is gone or has another hash: `piva check run` names it, and the command
+that made the run edits it again.
 """
 
 import errno
