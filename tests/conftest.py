@@ -1,11 +1,18 @@
 """Shared fixtures: a Stable Diffusion pipeline of the real classes, tiny and randomly initialised."""
 
 import os
+import signal
 import string
 from pathlib import Path
 
 import pytest
 import torch
+
+
+def pytest_configure() -> None:
+    """Ctrl-C means what it means at a terminal, though a shell that starts us in the background has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

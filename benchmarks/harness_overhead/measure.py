@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -14,7 +13,7 @@ from benchmarks.harness_overhead.archive import write_archive
 from benchmarks.harness_overhead.copies import cases_of, copied, scorers
 from benchmarks.harness_overhead.options import Options
 from benchmarks.harness_overhead.reading import archive_seconds
-from benchmarks.harness_overhead.workers import IN_PROCESS, flags_of, run_seconds
+from benchmarks.harness_overhead.workers import IN_PROCESS, RunTime, contenders, run_time
 from benchmarks.measurement import facts_of, origin, say
 
 
@@ -27,8 +26,7 @@ class Report:
     cases: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     """Scores -> repeats of: section -> seconds of the whole run."""
     tables: dict[str, list[float]] = field(default_factory=dict)
-    workers: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    """Executor -> repeats of: seconds of the command and of its launch."""
+    workers: dict[str, list[RunTime]] = field(default_factory=dict)
 
 
 def measure(options: Options) -> Report:
@@ -87,19 +85,17 @@ def _real_run(out: Path, options: Options) -> None:
     main([*words, "--batch-size", str(options.edits), "--tracker", "none", "--out", str(out)])
 
 
-def _workers(options: Options) -> dict[str, list[tuple[float, float]]]:
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+def _workers(options: Options) -> dict[str, list[RunTime]]:
+    found: dict[str, list[RunTime]] = defaultdict(list)
     for repeat in range(options.repeats):
-        for name, flags in flags_of(options.workers).items():
+        for name, (flags, count) in contenders(options.workers).items():
             say(f"{name}: {repeat + 1} of {options.repeats}")
-            found[name].append(run_seconds(flags, options.edits, options.steps))
+            found[name].append(run_time(flags, count, options.edits, options.steps))
     return found
 
 
-def times_as_fast(workers: dict[str, list[tuple[float, float]]], name: str, column: int) -> float:
-    """In-process seconds over those of an executor: the median of the repeats' own ratios."""
-    return _ratio([pair[column] for pair in workers[IN_PROCESS]], [pair[column] for pair in workers[name]])
-
-
-def _ratio(a: Sequence[float], b: Sequence[float]) -> float:
-    return median(x / y for x, y in zip(a, b, strict=True))
+def times_as_fast(workers: dict[str, list[RunTime]], name: str) -> tuple[float, float]:
+    """(Whole command, rate once it works) against in-process: medians of the repeats' own ratios."""
+    pairs = list(zip(workers[IN_PROCESS], workers[name], strict=True))
+    command = median(alone.command / one.command for alone, one in pairs)
+    return command, median(one.cases_a_minute / alone.cases_a_minute for alone, one in pairs)

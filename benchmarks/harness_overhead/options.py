@@ -30,10 +30,10 @@ class Options:
     cases_a_run: int = 10_000
     """Recorded cases of each."""
 
-    edits: int = 16
+    edits: int = 24
     """Cases that workers edit, in batches of two."""
 
-    steps: int = 20
+    steps: int = 50
     """Updates of each edit by workers."""
 
     workers: tuple[int, ...] = (1, 2)

@@ -13,7 +13,7 @@ from benchmarks.harness_overhead.measure import Report
 from benchmarks.harness_overhead.options import Options
 from benchmarks.harness_overhead.reading import table_seconds
 from benchmarks.harness_overhead.tables import grids, notes
-from benchmarks.harness_overhead.workers import flags_of
+from benchmarks.harness_overhead.workers import RunTime, contenders, rate_after_start
 from benchmarks.measurement import markdown_of
 from piva.errors import ConfigError
 from reports.reading import load_runs
@@ -71,22 +71,32 @@ def test_each_part_is_measured_where_it_is_asked_for(tmp_path, monkeypatch):
     report = measuring.measure(options)
     assert [len(report.cases["none"]), report.tables, report.workers] == [2, {}, {}]
     assert [grid.title for grid in grids(report)] == ["what the harness takes for a case, ms"]
-    monkeypatch.setattr(measuring, "run_seconds", lambda flags, edits, steps: (4.0, 2.0) if flags else (8.0, 6.0))
+    monkeypatch.setattr(measuring, "run_time", lambda flags, count, edits, steps: RunTime(8.0 / count, 30.0))
     report = measuring.measure(Options(parts=("workers",), repeats=3, workers=(2,)))
-    assert report.workers == {"in-process": [(8.0, 6.0)] * 3, "processes, 2 workers": [(4.0, 2.0)] * 3}
+    assert report.workers == {"in-process": [RunTime(8.0, 30.0)] * 3, "processes, 2 workers": [RunTime(4.0, 30.0)] * 3}
 
 
 def test_the_tables_by_hand():
     cases = {"none": [{LOAD: 0.01, SCORE: 0.02, REST: 0.03}, {LOAD: 0.01, SCORE: 0.06, REST: 0.05}]}
-    workers = {"in-process": [(8.0, 6.0), (9.0, 6.0)], "processes, 1 worker": [(4.0, 3.0), (3.0, 2.0)]}
+    workers = {
+        "in-process": [RunTime(8.0, 20.0), RunTime(9.0, 10.0)],
+        "processes, 1 worker": [RunTime(4.0, 30.0), RunTime(3.0, 20.0)],
+    }
     report = Report(FACTS, MADE, cases, {"piva runs": [1.0, 3.0]}, workers)
     text = markdown_of(grids(report), notes(report))
     assert "| none | 9.00 | 5.00 | 0.00 | 1.00 | 0.00 | 0.00 | 0.00 | 4.00 | 4.00 |" in text
     assert "| piva runs | 2.00 | 1.00 | 3.00 |" in text
-    assert "| processes, 1 worker | 3.5 | 2.50 | 2.5 | 2.50 | 150.0 |" in text
+    assert "| processes, 1 worker | 25.0 | 1.75 | 3.5 | 2.50 |" in text
     assert "commit c0ffee: harness" in text
 
 
 def test_workers_are_asked_for_as_on_the_command_line():
-    assert flags_of((1, 2))["processes, 2 workers"] == ["--executor", "processes", "--workers", "2"]
-    assert list(flags_of((1, 2))) == ["in-process", "processes, 1 worker", "processes, 2 workers"]
+    found = contenders((1, 2))
+    assert found["processes, 2 workers"] == (["--executor", "processes", "--workers", "2"], 2)
+    assert list(found) == ["in-process", "processes, 1 worker", "processes, 2 workers"]
+
+
+def test_the_rate_is_of_what_comes_after_the_first_batches():
+    assert rate_after_start([30.0, 1.0, 10.0, 20.0], first=2) == 60 * 2 / 20
+    with pytest.raises(ConfigError, match="2 cases .* more --edits"):
+        rate_after_start([1.0, 2.0], first=2)
