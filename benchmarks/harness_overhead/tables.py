@@ -43,7 +43,7 @@ def notes(report: Report) -> str:
     if report.workers:
         lines.append(
             f"Executors: {options['edits']} cases of DDS with {options['steps']} steps in batches of two, all cores "
-            "divided among workers. Cases a minute: once each worker has done its first batch, by the times of the images."
+            "divided among workers. Cases a minute: by the times of the images, after the workers' first batches."
         )
     return "\n".join([*lines, made_by(report.provenance)])
 

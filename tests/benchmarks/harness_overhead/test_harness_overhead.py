@@ -98,5 +98,5 @@ def test_workers_are_asked_for_as_on_the_command_line():
 
 def test_the_rate_is_of_what_comes_after_the_first_batches():
     assert rate_after_start([30.0, 1.0, 10.0, 20.0], first=2) == 60 * 2 / 20
-    with pytest.raises(ConfigError, match="2 cases .* more --edits"):
+    with pytest.raises(ConfigError, match=r"2 cases .* more --edits"):
         rate_after_start([1.0, 2.0], first=2)
