@@ -3,6 +3,7 @@
 import os
 import stat
 
+import pytest
 from fault_world import code_of, finish, recorded, start, table, wait_for_lines, words
 from harness_world import write_bench
 
@@ -32,16 +33,17 @@ def test_data_that_vanish_cost_their_cases_and_come_back(tmp_path, tiny_pipeline
     lost = {id_ for id_, case in found.items() if case[0] == "error"}
     assert lost
     assert {found[id_][1] for id_ in lost} <= {"load", "score"}
-    assert {id_: case for id_, case in found.items() if id_ not in lost} == {
-        id_: case for id_, case in undisturbed.items() if id_ not in lost
-    }
+    assert_same_scores(found, undisturbed, set(found) - lost)
     os.rename(tmp_path / "elsewhere", bench)
     assert recorded(out) == set(undisturbed)
     assert finish([*arguments, "--overwrite", "retry-errors"], log) == 0
     found = table(out)
-    for id_, (status, _, _, metrics, _) in found.items():  # a failed case is tried again alone
-        scored = {name: round(value, 2) for name, value in metrics.items() if value is not None}
-        assert (status, scored) == (
-            "ok",
-            {name: round(undisturbed[id_][3][name], 2) for name in scored},
-        )
+    assert [case[0] for case in found.values()] == ["ok"] * 8
+    assert_same_scores(found, undisturbed, set(found))
+
+
+def assert_same_scores(found, undisturbed, ids):
+    """Within float tolerance: a case whose batch mate is lost, or that is tried again, is edited alone."""
+    for id_ in ids:
+        scored = {name: value for name, value in found[id_][3].items() if value is not None}
+        assert scored == pytest.approx({name: undisturbed[id_][3][name] for name in scored}, rel=0.01, abs=1e-3)
