@@ -35,7 +35,7 @@ class PriorShape:
     @classmethod
     def of(cls, prior: StableDiffusionPrior) -> PriorShape:
         """The shape of a loaded prior."""
-        unet, vae, text_encoder = prior.unet.config, prior.vae.config, prior.text_encoder.config
+        unet, vae, text_encoder = prior.unet.config, prior.vae.config, prior.text_config
         return cls(prior.name, dict(unet), dict(vae), text_encoder.to_dict())
 
     @property

@@ -70,6 +70,7 @@ class StableDiffusionPrior:
         parts = read_checkpoint(checkpoint, folder, dtype) if checkpoint else read_pipeline(folder, dtype)
         self.text_encoder: Any
         self.unet, self.vae, self.text_encoder, self.tokenizer, scheduler = parts
+        self.text_config = self.text_encoder.config  # stays when the encoder goes
         for part in (self.unet, self.vae, self.text_encoder):
             part.eval().requires_grad_(False).to(device)
         if channels_last or (channels_last is None and device.type != "cpu"):
