@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("piva.commands.score:main", "score a stored run again, with other metrics, without editing"),
     "score-folder": ("piva.commands.score_folder:main", "score anyone's edited images, named by case id"),
     "runs": ("piva.commands.runs:main", "what runs there are: cases done, failed, left; when, and how large"),
+    "watch": ("piva.commands.watch:main", "runs while they go on: progress, means so far, errors, time left"),
     "show": ("piva.commands.show:main", "one run: settings, scores with intervals, failures"),
     "compare": ("piva.commands.compare:main", "two runs on the same cases: paired differences"),
     "report": ("piva.commands.report:main", "tables (Markdown, CSV) and a page with every edit"),

@@ -141,6 +141,20 @@ def is_busy(folder: Path) -> bool:
     return owner is not None and _alive_elsewhere(owner, folder)
 
 
+def writer(folder: Path) -> tuple[Owner, float] | None:
+    """Who has signed in a run's folder as its writer, and when they last gave a sign of life (Unix time, by the clock
+    of the disk); None where nobody has.
+
+    Takes no lock, so that whoever looks again and again is in nobody's way. A process that died may still be named.
+    """
+    try:
+        with (folder / LOCK_FILE).open("rb") as file:
+            owner, beat = _owner(file), os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return None
+    return None if owner is None else (owner, beat)
+
+
 def _locked(file: BinaryIO, seconds: float) -> bool:
     """Whether the flock could be had within so many seconds."""
     end = time.monotonic() + seconds

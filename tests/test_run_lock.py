@@ -10,7 +10,7 @@ import time
 import pytest
 
 from piva import run_lock
-from piva.run_lock import LOCK_FILE, BusyError, Owner, RunLock, is_busy
+from piva.run_lock import LOCK_FILE, BusyError, Owner, RunLock, is_busy, writer
 
 HOLD = """
 import sys, time
@@ -145,3 +145,14 @@ def test_a_heartbeat_is_given(tmp_path, monkeypatch):
 
 def test_owners_differ_by_their_token():
     assert Owner.here().token != Owner.here().token
+
+
+def test_who_writes_is_read_without_a_lock(tmp_path):
+    assert writer(tmp_path) is None
+    lock = RunLock(tmp_path)
+    owner, beat = writer(tmp_path)
+    assert (owner, beat) == (lock.owner, (tmp_path / LOCK_FILE).stat().st_mtime)
+    lock.release()
+    assert writer(tmp_path) is None
+    (tmp_path / LOCK_FILE).write_text('{"user": "ann"')
+    assert writer(tmp_path) is None
