@@ -207,6 +207,7 @@ class _Counter:
     def __init__(self, timesteps: int) -> None:
         self.abar = torch.linspace(0.99, 0.01, timesteps)
         self._layers = {"layer": nn.Linear(1, 1)}
+        self.cut_prompts: dict[str, str] = {}
 
     def encode(self, images: Tensor) -> Tensor:
         return images[:, :1]

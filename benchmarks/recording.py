@@ -81,6 +81,12 @@ def note_costs(record: CaseRecord, output: Any) -> None:
     record.aux_parameters, record.aux_bytes = output.aux_parameters, output.aux_bytes
 
 
+def joined(*notes: str | None) -> str | None:
+    """Notes of a case as one; what is in several is said once."""
+    parts = [part for note in notes if note is not None for part in note.split("; ")]
+    return "; ".join(dict.fromkeys(parts)) or None
+
+
 def summary(history: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
     """First, last and mean of every per-step scalar that stayed finite."""
     return {

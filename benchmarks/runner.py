@@ -17,7 +17,7 @@ from benchmarks.course import growth
 from benchmarks.fitting import Fitting, Outcome
 from benchmarks.plan import Batch, Plan
 from benchmarks.recording import Skipped as Skipped
-from benchmarks.recording import Writer, begun, close, note_costs, note_failure, summary, tell, unscored
+from benchmarks.recording import Writer, begun, close, joined, note_costs, note_failure, summary, tell, unscored
 from benchmarks.watching import Observer, Stopped, Unwatched
 from piva.data.images import read_image, to_eight_bits, to_pil
 from piva.data.pie_bench import Case, load_image, load_mask, load_true_edit
@@ -177,11 +177,11 @@ def _edit(job: Job, works: Sequence[Work]) -> Sequence[EditOutput]:
 
 def _kept(job: Job, work: Work, outcome: Outcome[EditOutput]) -> bool:
     """Whether there is an edit, which is then on the disk; what failed is recorded, with its last finite image."""
-    work.record.note = outcome.note
-    output = outcome.result
+    work.record.note, output = outcome.note, outcome.result
     if isinstance(output, Exception):
         _fail(job, work, "edit", output)
         return False
+    work.record.note = joined(outcome.note, output.note)
     problem = _wrong(output, work)
     if problem is None:
         _keep(job, work, output, outcome.together)
@@ -215,8 +215,7 @@ def _score(job: Job, works: Sequence[Work]) -> None:
     outcomes = job.scores.done(works, lambda some: _scores(job, some))
     for work, outcome in zip(works, outcomes, strict=True):
         record, score = work.record, outcome.result
-        notes = [record.note, outcome.note if outcome.note not in (record.note or "").split("; ") else None]
-        record.note = "; ".join(filter(None, notes)) or None
+        record.note = joined(record.note, outcome.note)
         if isinstance(score, Exception):
             _fail(job, work, "score", score)
             continue

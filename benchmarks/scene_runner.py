@@ -180,6 +180,7 @@ def _edit(job: SceneJob, scene: Scene, case: SceneEditCase, record: CaseRecord) 
     note_costs(record, output)
     record.seconds_edit = output.seconds - course.seconds
     record.history, record.reconstruction = summary(output.history), scene.key
+    record.note = output.note
     record.course = course.columns()
     record.lpips_growth = growth(record.course)
     if output.error is None:

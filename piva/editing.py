@@ -57,6 +57,7 @@ class EditOutput:
     aux_parameters: int = 0  # numbers that were trained for this case, in psi and phi together
     aux_bytes: int = 0  # of psi and phi of this case with AdamW's states, on the device
     psi_rows: int = 0  # rows a stored psi was trained on before the edit, in no other count: 0 once the store has it
+    note: str | None = None  # what became of prompts that are too long
 
 
 def edit_batch(
@@ -126,6 +127,14 @@ def source_digest(image: Tensor, depth: Tensor | None = None, aux: AuxiliarySett
     if aux is not None and aux.reads_depth and depth is not None:
         digest.update(depth.float().cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def cut_note(prior: Prior, src: str, tgt: str) -> str | None:
+    """What the prior did not read of two prompts that it has embedded."""
+    named = (("source", src), ("target", tgt))
+    return (
+        "; ".join(f"the {name} {prior.cut_prompts[text]}" for name, text in named if text in prior.cut_prompts) or None
+    )
 
 
 def _depth(method: Any, inputs: Sequence[EditInput], prior: Prior) -> Tensor | None:
@@ -254,7 +263,7 @@ def _outputs(
             unet_rows=forward[i] + backward[i], unet_rows_backward=backward[i],
             history=history[i], error=_error(images[i], stopped[i]), psi_rows=psi_rows[i],
             rows_cached=module.engine.rows_cached[i], aux_parameters=aux_parameters // len(inputs),
-            aux_bytes=aux_bytes // len(inputs),
+            aux_bytes=aux_bytes // len(inputs), note=cut_note(module.engine.prior, case.src, case.tgt),
         )
         for i, case in enumerate(inputs)
     ]  # fmt: skip

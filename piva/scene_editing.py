@@ -17,6 +17,7 @@ from piva.case_history import cut
 from piva.checkpoint import Checkpoint
 from piva.config import identity_values
 from piva.devices import begin_peak, peak_bytes
+from piva.editing import cut_note
 from piva.keys import digest
 from piva.modules.fitting import fit
 from piva.modules.image_editing import GOES_ON
@@ -74,6 +75,7 @@ class SceneEditOutput:
     peak_bytes: int | None  # as `piva.devices.peak_bytes` says it
     history: dict[str, list[float]] = field(default_factory=dict)  # one value a step, the mean over its views
     error: str | None = None  # why the field is not the edit
+    note: str | None = None  # what became of prompts that are too long
 
 
 def edit_scene(
@@ -127,7 +129,7 @@ def edit_scene(
     fit(module, range(kept.steps, steps), prior.device)
     module.scene.refresh_occupancy()
     kept.remove()
-    return _output(case.case_id, module, history.read(), psi_rows, kept.seconds)
+    return _output(case, module, history.read(), psi_rows, kept.seconds)
 
 
 def _module(
@@ -211,7 +213,7 @@ def _facts(history: _History, engine: ScoreEngine, psi_rows: int) -> dict[str, A
 
 
 def _output(
-    case_id: str, module: SceneEditing, history: dict[str, list[float]], psi_rows: int, seconds: float
+    case: SceneCase, module: SceneEditing, history: dict[str, list[float]], psi_rows: int, seconds: float
 ) -> SceneEditOutput:
     engine, training = module.engine, module.training_of_auxiliaries
     forward, backward = sum(engine.rows_forward), sum(engine.rows_backward)
@@ -220,11 +222,11 @@ def _output(
     stopped_at = None if int(module.stopped_at) == GOES_ON else int(module.stopped_at)
     error = None if stopped_at is None else f"the field's gradient left the finite numbers at step {stopped_at}"
     return SceneEditOutput(
-        case_id=case_id, scene=module.scene.eval().requires_grad_(False), seconds=seconds,
+        case_id=case.case_id, scene=module.scene.eval().requires_grad_(False), seconds=seconds,
         unet_rows=forward + backward, unet_rows_backward=backward, rows_cached=sum(engine.rows_cached),
         psi_rows=psi_rows, aux_parameters=sum(p.numel() for p in training.parameters) if training else 0,
         aux_bytes=sum(x.numel() * x.element_size() for x in held), peak_bytes=peak_bytes(engine.prior.device),
-        history=cut(history, stopped_at), error=error,
+        history=cut(history, stopped_at), error=error, note=cut_note(engine.prior, case.src, case.tgt),
     )  # fmt: skip
 
 

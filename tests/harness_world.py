@@ -58,6 +58,7 @@ class PlainPrior:
         self.name, self.fingerprint = "plain", f"plain-{size}"
         self.device = torch.device("cpu")
         self.abar = torch.linspace(0.999, 0.001, 1000)
+        self.cut_prompts: dict[str, str] = {}
 
     def adapter(self, settings, seed, case_ids) -> StackedLoRA:
         """Any layers will do: of one weight."""

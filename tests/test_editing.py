@@ -223,3 +223,14 @@ def test_a_checkpoint_of_another_edit_is_not_gone_on_from(tiny_prior, tmp_path, 
     seen = []
     edit_batch(tiny_prior, DDS(), cases(1), steps=3, seed=1, on_step=seen.append, checkpoint=file)
     assert [line["step"] for line in seen] == [0, 1, 2]
+
+
+@pytest.mark.filterwarnings("ignore:prompt")
+def test_an_edit_says_which_of_its_prompts_were_cut(tiny_prior):
+    long = EditInput("long", image(0), "a cube", "red cube " * 1112)
+    both = EditInput("both", image(1), "a blue " * 500, "red cube " * 1112)
+    outputs = edit_batch(tiny_prior, DDS(), [long, cases(1)[0], both], steps=1, seed=0)
+    tokens = {text: len(tiny_prior.tokenizer(text)["input_ids"]) for text in (long.tgt, both.src)}
+    target = f"the target has {tokens[long.tgt]} tokens, of which {tiny_prior.name} reads 40"
+    source = f"the source has {tokens[both.src]} tokens, of which {tiny_prior.name} reads 40"
+    assert [output.note for output in outputs] == [target, None, f"{source}; {target}"]

@@ -13,7 +13,6 @@ from benchmarks.executors.dispatch import Dispatch, Owner
 from benchmarks.executors.station import Order, devices_for
 from benchmarks.opening import Runs
 from benchmarks.plan import Plan
-from benchmarks.sweeps.crew import threads_each
 from benchmarks.watching import Watchers
 
 MOST_ON_CPU = 4
@@ -73,3 +72,11 @@ def usual_workers(device: str) -> int:
     if gpus and device in ("auto", "cuda"):
         return gpus
     return 1 if gpus and device != "cpu" else min(MOST_ON_CPU, os.cpu_count() or 1)
+
+
+def threads_each(workers: int) -> int:
+    """Torch's threads in this process over the workers, at least one: OMP_NUM_THREADS counts, and one worker works
+    just as this process would."""
+    import torch
+
+    return max(1, torch.get_num_threads() // workers)

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.sweeps.crew import threads_each
 from piva.errors import ConfigError
 from piva.records import IMAGES
 
 IN_PROCESS = "in-process"
 BATCH = 2
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Of a command; its workers divide them."""
 
 
 def contenders(workers: Sequence[int]) -> dict[str, tuple[list[str], int]]:
@@ -43,7 +45,7 @@ def run_time(flags: Sequence[str], workers: int, edits: int, steps: int) -> RunT
     Raises:
         ConfigError: the command fails, or the first batches are all there is.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _THREADS}  # all cores
+    environment = os.environ | dict.fromkeys(_THREADS, str(threads_each(1)))  # all cores, whatever this process has
     with TemporaryDirectory() as out:
         words = ["run", "pie-toybox", "--method", "dds", "--steps", str(steps), "--limit", str(edits)]
         words += ["--batch-size", str(BATCH), "--tracker", "none", "--out", out, *flags]

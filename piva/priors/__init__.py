@@ -74,6 +74,7 @@ class Prior(Protocol):
     abar: Tensor  # [T] alphas_cumprod
     device: torch.device
     half: bool  # whether the network runs in float16, whose gradients need scaling
+    cut_prompts: dict[str, str]  # of those embedded so far, the ones that were too long -> a phrase that says so
 
     def encode(self, images: Tensor) -> Tensor:
         """Latents [B,C,h,w] of images [B,3,H,W]: the posterior mean, scaled. Images that require grad get it."""

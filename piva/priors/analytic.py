@@ -76,6 +76,7 @@ class AnalyticPrior:
         self.auxiliary_start = auxiliary_start or mixtures[""]
         self.latent_shape = tuple(self.mixtures[0].means.shape[1:])
         self.image_size = self.latent_shape[1:]
+        self.cut_prompts: dict[str, str] = {}
 
     def encode(self, images: Tensor) -> Tensor:
         """2 x - 1."""

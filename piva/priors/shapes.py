@@ -95,7 +95,7 @@ class WeightlessPrior(StableDiffusionPrior):
         self.vae = _weightless(vae, torch.float32)
         self.prediction = "epsilon"
         self._take_size(image_size)
-        self._embeddings = OrderedDict()
+        self._embeddings, self.cut_prompts = OrderedDict(), {}
         self.auxiliaries = WeightlessAuxiliaries(self.unet, shape.scale, self.device)
 
     def embed(self, prompts: Sequence[str]) -> Tensor:

@@ -84,6 +84,7 @@ class StableDiffusionPrior:
         self.abar = alphas_cumprod(scheduler)
         self._take_size(image_size)
         self._embeddings: OrderedDict[str, Tensor] = OrderedDict()
+        self.cut_prompts: dict[str, str] = {}
 
     def _take_size(self, image_size: tuple[int, int] | None) -> None:
         """Image and latent size: those asked for, or those the model was trained for."""
@@ -175,7 +176,8 @@ class StableDiffusionPrior:
         for prompt, length in zip(prompts, self.tokenizer(prompts, verbose=False)["input_ids"], strict=True):
             if len(length) > longest:
                 start = prompt if len(prompt) < 60 else prompt[:57] + "..."
-                warnings.warn(f"prompt {start!r} has {len(length)} tokens; {self.name} reads {longest}", stacklevel=2)
+                self.cut_prompts[prompt] = f"has {len(length)} tokens, of which {self.name} reads {longest}"
+                warnings.warn(f"prompt {start!r} {self.cut_prompts[prompt]}", stacklevel=2)
         mask = tokens["attention_mask"].to(self.device)
         uses_mask = getattr(self.text_encoder.config, "use_attention_mask", False)
         return self.text_encoder(tokens["input_ids"].to(self.device), attention_mask=mask if uses_mask else None)[0]

@@ -2,13 +2,15 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from harness_world import PlainScorer, case_file, output
+from harness_world import PlainScorer, brighten, case_file, output
 from runner_world import Run
 
+from benchmarks.recording import joined
 from benchmarks.runner import Skipped
 from benchmarks.watching import Stopped, Unwatched
 from piva.data.images import read_image, to_eight_bits, to_pil
@@ -255,3 +257,18 @@ def test_a_watch_ends_the_run_between_batches_and_the_rest_can_follow(run):
     assert list(read_cases(run.path)) == told
     assert len(told) == 8  # the second batch of four began after four, and was kept whole
     assert len(run.go()) == 10
+
+
+def test_a_case_s_note_has_what_its_edit_says_and_what_became_of_its_batch(tmp_path):
+    def edit(inputs, on_step):
+        if len(inputs) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return [replace(out, note="the target was cut") for out in brighten(inputs, on_step)]
+
+    notes = [case.note for _, case in sorted(Run(tmp_path, n=8).go(edit, batch_size=8).items())]
+    assert notes == ["batch of 8 halved to 2: out of memory; the target was cut"] * 8
+
+
+def test_notes_are_joined_and_none_is_said_twice():
+    assert joined("a; b", None, "b; c") == "a; b; c"
+    assert joined(None, None) is None

@@ -1,5 +1,7 @@
 """Editing a radiance field through the tiny Stable Diffusion: identities, views, depth, resuming."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from scene_world import ball
@@ -241,3 +243,13 @@ def test_the_history_waits_for_no_device_until_it_is_read(monkeypatch):
     assert history.read() == {"t": [200, 200], "direction_rms": [1.5, 3.5]}
     history.add({"step": 2, "t": (0, 1), "direction_rms": values[0]})
     assert history.read() == {"t": [200, 200, 0.5], "direction_rms": [1.5, 3.5, 1.5]}
+
+
+@pytest.mark.filterwarnings("ignore:prompt")
+def test_an_edit_says_which_of_its_prompts_were_cut(tiny_prior):
+    long = replace(case(), tgt="red cube " * 1112)
+    outputs = [edit_scene(tiny_prior, DDS(), one, SETTINGS, steps=1, seed=0) for one in (long, case())]
+    tokens = len(tiny_prior.tokenizer(long.tgt)["input_ids"])
+    assert [output.note for output in outputs] == [
+        f"the target has {tokens} tokens, of which {tiny_prior.name} reads 40", None,
+    ]  # fmt: skip

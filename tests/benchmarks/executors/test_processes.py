@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from executor_world import TWO, only_run, outcome, updates, words
 
+from benchmarks.executors import threads_each
 from piva.cli import main
 from piva.records import read_run
 
@@ -75,3 +76,8 @@ def test_a_worker_that_cannot_begin_ends_the_run(bench, tmp_path, tiny_pipeline_
     code = main(words(bench, tmp_path / "runs", broken, "--executor", "processes", "--workers", "1"))
     assert code == 3
     assert "cannot load the prior" in capsys.readouterr().err
+
+
+def test_one_worker_works_with_the_threads_that_this_process_has(monkeypatch):
+    monkeypatch.setattr("torch.get_num_threads", lambda: 6)
+    assert [threads_each(workers) for workers in (1, 2, 4, 7)] == [6, 3, 1, 1]

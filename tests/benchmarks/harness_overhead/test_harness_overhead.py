@@ -1,6 +1,7 @@
 """What the harness costs, measured small: sections add up, the archive is one that commands read, tables by hand."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from harness_world import case_record, run_record, write_bench
@@ -13,7 +14,7 @@ from benchmarks.harness_overhead.measure import Report
 from benchmarks.harness_overhead.options import Options
 from benchmarks.harness_overhead.reading import table_seconds
 from benchmarks.harness_overhead.tables import grids, notes
-from benchmarks.harness_overhead.workers import RunTime, contenders, rate_after_start
+from benchmarks.harness_overhead.workers import RunTime, contenders, rate_after_start, run_time
 from benchmarks.measurement import markdown_of
 from piva.errors import ConfigError
 from reports.reading import load_runs
@@ -94,6 +95,21 @@ def test_workers_are_asked_for_as_on_the_command_line():
     found = contenders((1, 2))
     assert found["processes, 2 workers"] == (["--executor", "processes", "--workers", "2"], 2)
     assert list(found) == ["in-process", "processes, 1 worker", "processes, 2 workers"]
+
+
+def test_commands_have_all_cores_whatever_this_process_has(monkeypatch):
+    seen = []
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr("benchmarks.harness_overhead.workers.threads_each", lambda workers: 12 // workers)
+
+    def command(words, env, **options):
+        seen.append({env[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")})
+        return SimpleNamespace(returncode=3, stderr=b"no such data")
+
+    monkeypatch.setattr("subprocess.run", command)
+    with pytest.raises(ConfigError, match="ended with 3: no such data"):
+        run_time([], 1, edits=8, steps=2)
+    assert seen == [{"12"}]
 
 
 def test_the_rate_is_of_what_comes_after_the_first_batches():
