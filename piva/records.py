@@ -131,6 +131,8 @@ class CaseRecord(Record):
     """(H, W) of the source file."""
     resized: bool = False
     """Whether the source was resized to the prior's size, and the mask with it."""
+    scene: str | None = None
+    """That was edited; None of an image, and in older records."""
     src: str = ""
     tgt: str = ""
     image: str | None = None
@@ -268,22 +270,24 @@ def read_cases(path: Path) -> dict[str, CaseRecord]:
     Raises:
         ConfigError: a whole line is damaged, or a newer version wrote it; names the line.
     """
-    records: dict[str, CaseRecord] = {}
+    with uncollected():
+        return {record.case_id: record for record in each_line(path)}
+
+
+def each_line(path: Path) -> Iterator[CaseRecord]:
+    """The record in every line of `read_cases`, one at a time, earlier ones of a case too."""
     file = path / CASES_FILE
     if not file.exists():
-        return records
-    with file.open("rb") as lines, uncollected():
+        return
+    with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n"):
                 break
             try:
-                record = parse_case(line)
-            except ConfigError as problem:
-                raise ConfigError(f"{file}, line {number}: {problem}") from None
-            except (ValueError, RecursionError) as problem:
-                raise ConfigError(f"{file}, line {number} is damaged: {problem}") from problem
-            records[record.case_id] = record
-    return records
+                yield parse_case(line)
+            except (ConfigError, ValueError, RecursionError) as problem:
+                damaged = "" if isinstance(problem, ConfigError) else " is damaged"
+                raise ConfigError(f"{file}, line {number}{damaged}: {problem}") from problem
 
 
 def parse_case(line: bytes) -> CaseRecord:

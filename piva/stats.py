@@ -6,8 +6,9 @@ cases the tails are not drawn but worked out: they are known more closely than 1
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -18,6 +19,10 @@ LEVEL = 0.95
 MANY = 5_000
 """Values from which the quantiles of resampled means are worked out, where their skewness lets them. Ours."""
 _DRAWS_AT_ONCE = 4_000_000
+_DRAWS_KEPT = 12_000_000
+"""Draws of this many cases or fewer are kept, a byte each, for the next number over equally many."""
+
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Interval:
     high: float | None
     n: int
     missing: int = 0
+    worked_out: bool = False
+    """Whether the ends are Cornish and Fisher's instead of quantiles of draws."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +62,38 @@ def bootstrap_mean(
         ValueError: a value is NaN or infinite; such a score should have been None with a reason.
     """
     present = np.array([value for value in values if value is not None], dtype=np.float64)
-    if not np.isfinite(present).all():
+    return bootstrap_means([present], [len(values) - len(present)], seed, resamples=resamples, level=level)[0]
+
+
+def bootstrap_means(
+    columns: Sequence[Array], missing: Sequence[int], seed: int = 0, *, resamples: int = RESAMPLES, level: float = LEVEL
+) -> list[Interval]:
+    """`bootstrap_mean` of several numbers, each the same as by itself; those over equally many cases share the draws.
+
+    Args:
+        columns: the values [n] that each number has; n may differ.
+        missing: how many cases lack each number.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+    """
+    if any(not np.isfinite(column).all() for column in columns):
         raise ValueError("a value is NaN or infinite: a score that can't be computed is None")
-    n, missing = len(present), len(values) - len(present)
-    if n == 0:
-        return Interval(None, None, None, 0, missing)
-    mean = float(present.mean())
-    if n == 1:
-        return Interval(mean, None, None, 1, missing)
     tail = (1 - level) / 2
-    ends = _expanded(present, tail) if n >= MANY else None
-    low, high = ends or np.quantile(_resampled_means(present, seed, resamples), [tail, 1 - tail])
-    return Interval(mean, float(low), float(high), n, missing)
+    expanded = {place: _expanded(column, tail) for place, column in enumerate(columns) if len(column) >= MANY}
+    ends: dict[int, tuple[float, float]] = {place: pair for place, pair in expanded.items() if pair is not None}
+    for n in {len(column) for column in columns} - {0, 1}:
+        places = [place for place, column in enumerate(columns) if len(column) == n and not expanded.get(place)]
+        if places:
+            means = _resampled_means(np.stack([columns[place] for place in places], axis=1), seed, resamples)
+            bounds = np.quantile(means, [tail, 1 - tail], axis=0).T
+            ends |= {place: (float(low), float(high)) for place, (low, high) in zip(places, bounds, strict=True)}
+    found = []
+    for place, (column, absent) in enumerate(zip(columns, missing, strict=True)):
+        low, high = ends.get(place, (None, None))
+        mean = float(column.mean()) if len(column) else None
+        found.append(Interval(mean, low, high, len(column), absent, bool(expanded.get(place)) and low != high))
+    return found
 
 
 def paired_difference(
@@ -97,7 +124,7 @@ def paired_difference(
     )
 
 
-def _expanded(values: npt.NDArray[np.float64], tail: float) -> tuple[float, float] | None:
+def _expanded(values: Array, tail: float) -> tuple[float, float] | None:
     """Both quantiles of the mean of n values drawn with replacement, by Cornish and Fisher's expansion.
 
     The mean has standard deviation s / sqrt(n) and skewness g / sqrt(n), of values with s and g:
@@ -121,9 +148,42 @@ def _expanded(values: npt.NDArray[np.float64], tail: float) -> tuple[float, floa
     return low, high
 
 
-def _resampled_means(values: npt.NDArray[np.float64], seed: int, resamples: int) -> npt.NDArray[np.float64]:
-    """[resamples] means of n values drawn with replacement; in blocks, so that memory stays bounded."""
-    draw, n = np.random.default_rng(seed), len(values)
+def _resampled_means(values: Array, seed: int, resamples: int) -> Array:
+    """[resamples, k] means of n cases drawn with replacement, the same ones for each of k numbers; values [n, k].
+
+    In blocks, so that memory stays bounded.
+    """
+    n = len(values)
+    summands = _summed_exactly(values)
+    few = n * resamples <= _DRAWS_KEPT
+    blocks = _kept_counts(n, seed, resamples) if few else _counts(n, seed, resamples)
+    return np.concatenate([counts.astype(np.float64) @ summands for counts in blocks]) / n
+
+
+def _counts(n: int, seed: int, resamples: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """How often each of n cases is drawn in each resample, [a block of resamples, n]; the blocks do not matter.
+
+    A byte holds a count: of n > 255 cases one is drawn more than 255 times with probability below 1e-500.
+    """
+    draw = np.random.default_rng(seed)
     block = max(1, _DRAWS_AT_ONCE // n)
-    sizes = [min(block, resamples - start) for start in range(0, resamples, block)]
-    return np.concatenate([values[draw.integers(n, size=(size, n))].mean(axis=1) for size in sizes])
+    for start in range(0, resamples, block):
+        size = min(block, resamples - start)
+        chosen = draw.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
+        yield np.bincount(chosen.ravel(), minlength=size * n).reshape(size, n).astype(np.uint8)
+
+
+@lru_cache(maxsize=12)
+def _kept_counts(n: int, seed: int, resamples: int) -> tuple[npt.NDArray[np.uint8], ...]:
+    return tuple(_counts(n, seed, resamples))
+
+
+def _summed_exactly(values: Array) -> Array:
+    """The values [n, k], each column rounded to a power of two so coarse that no sum of n of them is ever rounded.
+
+    So the order of additions, which machine, threads and k decide, is in no result: same records, same bytes. What is
+    lost is below n * 2^-53 of the column's largest value.
+    """
+    _, exponent = np.frexp(np.abs(values).max(axis=0))  # [k]
+    step = np.ldexp(1.0, np.maximum(exponent + math.ceil(math.log2(len(values))) - 53, -1074))
+    return np.asarray(np.round(values / step) * step)

@@ -1,7 +1,10 @@
-"""The one way from the disk into reports: runs as typed records, each with its cases as a polars table."""
+"""The one way from the disk into reports: runs as typed records, each with its cases as a polars table.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Every line is checked as a record is; of a large archive only what tables need is kept, and `Run.cases` reads the rest
+when a page or a figure asks for it.
+"""
+
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -11,7 +14,7 @@ import polars as pl
 
 from piva.allocator import uncollected
 from piva.metrics import INFO, MetricInfo
-from piva.records import CaseRecord, RunRecord, find_run, read_cases, read_run, run_folders
+from piva.records import CaseRecord, RunRecord, each_line, find_run, read_cases, read_run, run_folders
 from reports.labels import labels_of
 
 COSTS = (
@@ -19,16 +22,28 @@ COSTS = (
     "lpips_growth",
 )  # fmt: skip
 """Numbers that the runner measures, whatever the metrics are."""
-_FACTS = ("case_id", "type_id", "status")
+FACTS = {
+    "case_id": pl.String, "type_id": pl.String, "scene": pl.String, "content": pl.String, "status": pl.String,
+    "score_key": pl.String, "unscored": pl.Boolean, "resized": pl.Boolean,
+}  # fmt: skip
+"""What a run's table has of each case besides numbers, and the type of the column."""
 
 
-@dataclass(frozen=True)
 class Run:
-    """One run as it lies on the disk."""
+    """One run as it lies on the disk.
 
-    path: Path
-    record: RunRecord
-    cases: dict[str, CaseRecord]
+    Args:
+        path: its folder.
+        cases: the records of its cases, where they are known; else they are read from the folder.
+    """
+
+    def __init__(self, path: Path, record: RunRecord, cases: dict[str, CaseRecord] | None = None) -> None:
+        self.path, self.record, self._known = path, record, cases
+
+    @cached_property
+    def cases(self) -> dict[str, CaseRecord]:
+        """Case id -> its record, whole."""
+        return read_cases(self.path) if self._known is None else self._known
 
     @cached_property
     def planned(self) -> set[str]:
@@ -42,23 +57,34 @@ class Run:
         return {id_: case for id_, case in self.cases.items() if case.status == "ok" and case.score_key == key}
 
     @cached_property
+    def scored(self) -> set[str]:
+        """Ids of the cases in `ok`, from the table."""
+        return set(self.table.filter("scored").get_column("case_id"))
+
+    @property
+    def numbers(self) -> list[str]:
+        """Names of all numbers that the run's cases may have, in the order of the table's columns."""
+        return self.table.columns[len(FACTS) :]
+
+    @cached_property
     def table(self) -> pl.DataFrame:
-        """A row for each case, in the order of their ids: `case_id`, `type_id`, `status`, and every number.
+        """A row for each case, in the order of their ids: `FACTS` (for score_key: `scored`), and every number.
 
         A case that failed has a row too, without values; so has one with scores of other metrics than the run's.
         """
-        metrics = [name for name in self.record.metrics if name not in COSTS]
-        names = [*_FACTS, *metrics, *COSTS]
-        facts, costs, without = attrgetter(*_FACTS), attrgetter(*COSTS), (None,) * (len(names) - len(_FACTS))
-        rows: list[tuple[Any, ...]] = []
-        with uncollected():
-            for case_id in sorted(self.cases):
-                case = self.cases[case_id]
-                numbers = (*map(case.metrics.get, metrics), *costs(case)) if case_id in self.ok else without
-                rows.append((*facts(case), *numbers))
-            columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
-        types: dict[str, Any] = {name: pl.String if name in _FACTS else pl.Float64 for name in names}
-        return pl.DataFrame(columns, schema=types)
+        metrics = [name for name in self.record.metrics if name not in COSTS and name not in FACTS]
+        names, key = [*metrics, *COSTS], self.record.score_key
+        rows = _rows(each_line(self.path) if self._known is None else self._known.values(), metrics)
+        ordered = [rows[case_id] for case_id in sorted(rows)]
+        columns = dict(zip([*FACTS, *names], map(list, zip(*ordered, strict=True)), strict=True)) if rows else {}
+        types: dict[str, Any] = FACTS | dict.fromkeys(names, pl.Float64)
+        scored = (pl.col("status") == "ok") & (pl.col("score_key") == key)
+        return (
+            pl.DataFrame(columns, schema=types)
+            .with_columns(scored.alias("score_key"))
+            .rename({"score_key": "scored"})
+            .with_columns(pl.when("scored").then(pl.col(name)).alias(name) for name in names)
+        )
 
     def values(self, name: str, type_id: str | None = None) -> list[float | None]:
         """A number of every case that ended well (of one type), in the order of their ids; None where one lacks it.
@@ -83,14 +109,24 @@ class Run:
         return self.record.method in ("copy", "no-edit")
 
 
+def _rows(cases: Iterable[CaseRecord], metrics: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Case id -> its facts and numbers; of a case with several records those of the last."""
+    facts, costs = attrgetter(*FACTS), attrgetter(*COSTS)
+    with uncollected():
+        return {case.case_id: (*facts(case), *map(case.metrics.get, metrics), *costs(case)) for case in cases}
+
+
 def load_runs(names: Sequence[str], root: Path) -> list[Run]:
-    """The runs named, or all below `root`.
+    """The runs named, each once, or all below `root`.
 
     Raises:
         ConfigError: a name matches none or several, or a record is damaged.
     """
-    folders = [find_run(name, root) for name in names] if names else list(run_folders(root))
-    return [Run(folder, read_run(folder), read_cases(folder)) for folder in folders]
+    named = [find_run(name, root) for name in names] if names else run_folders(root)
+    runs = [Run(folder, read_run(folder)) for folder in {folder.resolve(): folder for folder in named}.values()]
+    for run in runs:
+        run.table  # noqa: B018 - read now, so that a damaged record is known before anything is written
+    return runs
 
 
 def labels(runs: Sequence[Run]) -> list[str]:

@@ -6,10 +6,12 @@ Values are raw here and in CSV; `shown`, `cell` and `head` apply a metric's decl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from piva.errors import ConfigError
-from piva.records import CaseRecord
 from piva.registry import unknown
-from piva.stats import Interval, PairedDifference, bootstrap_mean, paired_difference
+from piva.stats import Interval, PairedDifference, bootstrap_means
+from reports.parts import Part
 from reports.reading import COSTS, Run, info, labels
 
 COLUMNS = (
@@ -53,11 +55,21 @@ class Row:
     run: Run
     label: str
     cells: dict[str, Interval]
+    planned: int
+    """Cases asked for."""
+    ok: int
+    """Cases edited and scored."""
     failed: int
     skipped: int
     unfinished: int
     """Cases asked for that have no record yet, or only scores of other metrics."""
     marks: tuple[str, ...]
+
+    @property
+    def ended(self) -> str:
+        """How many cases there are of those asked for, and what became of the others: "3/6, 1 failed"."""
+        others = {"failed": self.failed, "skipped": self.skipped, "not done": self.unfinished}
+        return f"{self.ok}/{self.planned}" + "".join(f", {n} {what}" for what, n in others.items() if n > 0)
 
 
 @dataclass(frozen=True)
@@ -88,37 +100,49 @@ def present(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
     return [name for name in names if name in known]
 
 
-def rows(runs: Sequence[Run], names: Sequence[str], against: Run | None = None) -> list[Row]:
-    """One row for each run, identity rows first; marked where more than the method sets it apart from the baseline."""
+def rows(runs: Sequence[Run], names: Sequence[str], against: Run | None = None, part: Part | None = None) -> list[Row]:
+    """One row for each run, identity rows first; marked where more than the method sets it apart from the baseline.
+
+    Args:
+        part: only these cases.
+    """
     everyone = set().union(*(run.planned for run in runs)) if runs else set()
     result = []
     for run, label in zip(runs, labels(runs), strict=True):
-        status = [case.status for case in run.cases.values()]
-        cells = {name: bootstrap_mean(run.values(name), SEED) for name in names}  # what failed has its own column
+        own = _within(run.table, part)
+        planned = len(run.planned if part is None else run.planned & part.ids)
+        error = _ended("error") & ~pl.col("unscored")
+        ok, failed, skipped = (own.filter(which).height for which in ("scored", error, _ended("skipped")))
         row = Row(
             run,
             label,
-            cells,
-            failed=status.count("error"),
-            skipped=status.count("skipped"),
-            unfinished=len(run.planned - run.ok.keys()) - status.count("error") - status.count("skipped"),
-            marks=marks(run, everyone) + (unlike(run, against, names) if against else ()),
+            _cells(own.filter(_ended("ok")), names),  # what failed has its own column
+            planned,
+            ok,
+            failed,
+            skipped,
+            unfinished=planned - ok - failed - skipped,
+            marks=marks(run, everyone) + (unlike(run, against, names) if against else _device(run, runs)),
         )
         result.append(row)
     return sorted(result, key=lambda row: (not row.run.is_identity_row, row.label))
 
 
-def differences(runs: Sequence[Run], baseline: Run, names: Sequence[str]) -> list[Difference]:
+def differences(runs: Sequence[Run], baseline: Run, names: Sequence[str], part: Part | None = None) -> list[Difference]:
     """Every other run minus the baseline, case by case."""
     result = []
     for run, label in zip(runs, labels(runs), strict=True):
-        if run.path == baseline.path or run.is_identity_row:
-            continue
-        result.append(Difference(run, label, {name: paired(run, baseline, name) for name in names}))
+        if run.path != baseline.path and not run.is_identity_row:
+            result.append(Difference(run, label, pairs(run, baseline, names, part)))
     return sorted(result, key=lambda difference: difference.label)
 
 
 def paired(a: Run, b: Run, name: str) -> PairedDifference:
+    """`pairs` of one number."""
+    return pairs(a, b, [name])[name]
+
+
+def pairs(a: Run, b: Run, names: Sequence[str], part: Part | None = None) -> dict[str, PairedDifference]:
     """a - b over the cases that both runs were asked for; those that lack a value on either side count as missing.
 
     A case whose image or prompts were others (`content`) is another case, and is left out.
@@ -126,39 +150,85 @@ def paired(a: Run, b: Run, name: str) -> PairedDifference:
     Where nearer to some best value is better (a shift, a ratio), wins count the nearer run; the difference itself is
     of the values.
     """
-    ids = [id_ for id_ in sorted(a.planned & b.planned) if _same_content(a.cases.get(id_), b.cases.get(id_))]
-    values_a, values_b = ([run.value(id_, name) for id_ in ids] for run in (a, b))
-    facts = info(name)
-    if facts.higher_is_better is not None or facts.best is None:
-        better = facts.higher_is_better if facts.higher_is_better is not None else True
-        return paired_difference(values_a, values_b, SEED, higher_is_better=better)
-    best = facts.best
-    near_a, near_b = ([None if v is None else abs(v - best) for v in values] for values in (values_a, values_b))
-    of_values = paired_difference(values_a, values_b, SEED)
-    nearer = paired_difference(near_a, near_b, SEED, higher_is_better=False, resamples=1)
-    return PairedDifference(
-        of_values.mean, of_values.low, of_values.high, of_values.n, of_values.missing,
-        wins=nearer.wins, ties=nearer.ties, losses=nearer.losses,
-    )  # fmt: skip
+    both = _side_by_side(a, b, names, part)
+    differences = [both.select(pl.col(f"{name} a") - pl.col(f"{name} b")).to_series() for name in names]
+    present = [values.drop_nulls().to_numpy() for values in differences]
+    intervals = bootstrap_means(present, [values.null_count() for values in differences], SEED)
+    found = {}
+    for name, interval in zip(names, intervals, strict=True):
+        gains = both.select(_gain(name)).to_series()
+        wins, ties, losses = (int(which.sum()) for which in (gains > 0, gains == 0, gains < 0))
+        found[name] = PairedDifference(**vars(interval), wins=wins, ties=ties, losses=losses)
+    return found
+
+
+def _side_by_side(a: Run, b: Run, names: Sequence[str], part: Part | None) -> pl.DataFrame:
+    """A row for each case that both runs were asked for, in the order of their ids: `<name> a` and `<name> b`.
+
+    Whether two records are of one case is known where there are two.
+    """
+    ids = a.planned & b.planned
+    both = pl.DataFrame({"case_id": sorted(ids if part is None else ids & part.ids)}, schema={"case_id": pl.String})
+    for run, side in ((a, "a"), (b, "b")):
+        columns = [pl.col(name).alias(f"{name} {side}") for name in names if name in run.table.columns]
+        own = run.table.select("case_id", pl.col("content").alias(f"content {side}"), *columns)
+        lacking = [pl.lit(None, pl.Float64).alias(f"{n} {side}") for n in names if n not in run.table.columns]
+        both = both.join(own, on="case_id", how="left").with_columns(lacking)
+    same = pl.col("content a").eq(pl.col("content b")).fill_null(True)
+    return both.filter(same).sort("case_id")
+
+
+def _gain(name: str) -> pl.Expr:
+    """Above 0 where a is better than b, 0 where they are equal."""
+    a, b, facts = pl.col(f"{name} a"), pl.col(f"{name} b"), info(name)
+    if facts.higher_is_better is None and facts.best is not None:
+        return (b - facts.best).abs() - (a - facts.best).abs()
+    return b - a if facts.higher_is_better is False else a - b
+
+
+def _cells(cases: pl.DataFrame, names: Sequence[str]) -> dict[str, Interval]:
+    nothing = pl.Series(dtype=pl.Float64)
+    columns = [cases.get_column(name) if name in cases.columns else nothing for name in names]
+    present = [column.drop_nulls().to_numpy() for column in columns]
+    found = bootstrap_means(present, [column.null_count() for column in columns], SEED)
+    return dict(zip(names, found, strict=True))
+
+
+def _within(cases: pl.DataFrame, part: Part | None) -> pl.DataFrame:
+    return cases if part is None else cases.filter(pl.col("case_id").is_in(list(part.ids)))
+
+
+def _ended(status: str) -> pl.Expr:
+    return pl.col("status") == status
 
 
 def marks(run: Run, everyone: set[str]) -> tuple[str, ...]:
     """What a reader must know before trusting the row."""
     provenances = [launch.provenance for launch in run.record.launches]
     found = []
-    if len(run.ok) < len(run.planned):
-        found.append(f"partial: {len(run.ok)} of {len(run.planned)} cases")
+    if len(run.scored) < len(run.planned):
+        found.append(f"partial: {len(run.scored)} of {len(run.planned)} cases")
     if run.planned != everyone:
         found.append(f"other cases: {len(run.planned)} of the {len(everyone)} that some run has")
     if any(provenance.git_dirty for provenance in provenances):
         found.append("made from a tree with uncommitted changes")
-    if len({provenance.device for provenance in provenances}) > 1:
-        found.append("several devices")
+    if len(_devices(run)) > 1:
+        found.append(f"several devices: {'; '.join(sorted(_devices(run)))}")
     if len({provenance.git_commit for provenance in provenances}) > 1:
         found.append("several commits")
-    if any(case.resized for case in run.ok.values()):
+    if run.table.filter(pl.col("scored") & pl.col("resized")).height:
         found.append("sources resized to the prior's size, and scored there")
     return tuple(found)
+
+
+def _device(run: Run, runs: Sequence[Run]) -> tuple[str, ...]:
+    """The run's device, where the rows of a table were not all made on the same."""
+    mixed = any(_devices(one) != _devices(run) for one in runs)
+    return (f"on {'; '.join(sorted(_devices(run)))}",) if mixed else ()
+
+
+def _devices(run: Run) -> set[str]:
+    return {launch.provenance.device for launch in run.record.launches}
 
 
 def unlike(run: Run, against: Run, names: Sequence[str]) -> tuple[str, ...]:
@@ -173,8 +243,7 @@ def unlike(run: Run, against: Run, names: Sequence[str]) -> tuple[str, ...]:
             found.append(f"seed {ours.seed}, the baseline has {theirs.seed}")
         if ours.prior["fingerprint"] != theirs.prior["fingerprint"]:
             found.append("another prior than the baseline's")
-    devices, others = ({launch.provenance.device for launch in record.launches} for record in (ours, theirs))
-    if devices != others:
+    if _devices(run) != _devices(against):
         found.append("another device than the baseline's")
     both = [name for name in names if name in ours.metrics and name in theirs.metrics]
     scored = [name for name in both if ours.metrics[name] != theirs.metrics[name]]
@@ -192,23 +261,19 @@ def head(name: str) -> str:
     return name + arrow + scale + (f" ({facts.unit})" if facts.unit else "")
 
 
-def shown(name: str, value: float | None, signed: bool = False) -> str:
-    """One displayed number; a dash where there is none."""
+def shown(name: str, value: float | None, signed: bool = False, digits: int | None = None) -> str:
+    """One displayed number, with the metric's own digits unless told otherwise; a dash where there is none."""
     if value is None:
         return "–"
     facts = info(name)
-    return f"{value * facts.display_scale:{'+' if signed else ''}.{facts.digits}f}"
+    digits = facts.digits if digits is None else digits
+    return f"{value * facts.display_scale:{'+' if signed else ''}.{digits}f}"
 
 
-def cell(name: str, interval: Interval, signed: bool = False) -> str:
+def cell(name: str, interval: Interval, signed: bool = False, digits: int | None = None) -> str:
     """`mean [low, high] n=N`; `n=0` where there is nothing."""
-    mean = shown(name, interval.mean, signed)
-    low, high = (shown(name, bound, signed) for bound in (interval.low, interval.high))
+    mean = shown(name, interval.mean, signed, digits)
+    low, high = (shown(name, bound, signed, digits) for bound in (interval.low, interval.high))
     bounds = "" if interval.low is None else f" [{low}, {high}]"
     missing = f", {interval.missing} missing" if interval.missing else ""
     return f"{mean}{bounds} n={interval.n}{missing}"
-
-
-def _same_content(a: CaseRecord | None, b: CaseRecord | None) -> bool:
-    """Whether two records are of one case, as far as one can tell: a case without a record counts as missing."""
-    return a is None or b is None or a.content == b.content

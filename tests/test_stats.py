@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from piva import stats
-from piva.stats import Interval, bootstrap_mean, paired_difference
+from piva.stats import Interval, bootstrap_mean, bootstrap_means, paired_difference
 
 
 def test_the_interval_of_a_normal_sample_is_the_textbook_one():
@@ -72,7 +72,41 @@ def test_resampling_in_blocks_changes_nothing(monkeypatch):
     values = np.random.default_rng(1).normal(size=50).tolist()
     whole = bootstrap_mean(values, seed=4)
     monkeypatch.setattr(stats, "_DRAWS_AT_ONCE", 999)
+    stats._kept_counts.cache_clear()
     assert bootstrap_mean(values, seed=4) == whole
+
+
+def test_the_draws_are_those_of_the_generator_and_counted():
+    values = np.random.default_rng(1).normal(size=7)
+    chosen = np.random.default_rng(3).integers(7, size=(200, 7))
+    low, high = np.quantile(values[chosen].mean(axis=1), [0.025, 0.975])
+    interval = bootstrap_mean(values.tolist(), seed=3, resamples=200)
+    assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-13)
+
+
+def test_several_numbers_at_once_are_each_the_same_as_alone():
+    draw = np.random.default_rng(4)
+    columns = [draw.normal(3, 1e6, 61), draw.exponential(1e-9, 61), draw.normal(size=40), np.ones(1), np.ones(0)]
+    together = bootstrap_means(columns, [0, 0, 21, 60, 61], seed=2)
+    alone = [bootstrap_mean([*column.tolist(), *[None] * (61 - len(column))], seed=2) for column in columns]
+    assert together == alone
+
+
+def test_no_order_of_additions_changes_an_interval():
+    values = np.random.default_rng(5).normal(size=600) * np.logspace(-12, 3, 600)
+    summands = stats._summed_exactly(values[:, None])[:, 0]
+    assert np.abs(summands - values).max() <= 600 * 2.0**-52 * np.abs(values).max()
+    counts = np.concatenate([block for block in stats._counts(600, 0, 50)]).astype(np.float64)
+    forward = [float(np.cumsum(row * summands)[-1]) for row in counts]
+    assert forward == (counts @ summands).tolist() == (counts[:, ::-1] @ summands[::-1]).tolist()
+    assert forward != (counts @ values).tolist()  # these sums are rounded
+
+
+def test_an_interval_says_whether_it_was_drawn():
+    values = np.random.default_rng(2).normal(size=6000)
+    assert bootstrap_mean(values.tolist()).worked_out
+    assert not bootstrap_mean(values[:4000].tolist()).worked_out
+    assert not bootstrap_mean([0.5] * 6000).worked_out  # of no width
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

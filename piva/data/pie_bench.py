@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from piva.data.edit_types import EDIT_GROUPS, EDIT_TYPES
 from piva.data.images import ImageFileError, read_image, resize_image
 from piva.data.json_files import JsonObject, kind_of, read_json, shown_key
 from piva.data.masks import decode_mask, encode_mask, resize_mask
@@ -40,30 +41,6 @@ __all__ = [
     "load_true_edit",
     "read",
 ]
-
-EDIT_TYPES: dict[str, str] = {
-    "0": "random",
-    "1": "change-object",
-    "2": "add-object",
-    "3": "delete-object",
-    "4": "change-content",
-    "5": "change-pose",
-    "6": "change-colour",
-    "7": "change-material",
-    "8": "change-background",
-    "9": "change-style",
-}
-"""editing_type_id -> name. PIE-Bench has 140 cases of type 0, 80 of 1, 2, 3, 8 and 9, and 40 of 4 to 7."""
-
-EDIT_GROUPS: dict[str, tuple[str, ...]] = {
-    "appearance": ("4", "5", "6", "7", "8", "9"),
-    "addition": ("2",),
-    "deletion": ("3",),
-    "translation": ("1",),
-    "mixed": ("0",),
-}
-"""Groups of Piva's experiments -> types; deletion stands apart, and what is random is mixed (our reading)."""
-
 
 NO_TYPE = "?"
 """Type of a case that states none."""

@@ -12,7 +12,7 @@ from piva.methods.dds import DDS
 from piva.stats import bootstrap_mean
 from reports.documents import baselines, groups, markdown, to_csv, write_between_markers
 from reports.origins import how_made
-from reports.reading import COSTS, labels, load_runs
+from reports.reading import COSTS, FACTS, labels, load_runs
 from reports.tables import cell, check_names, differences, head, paired, present, rows, shown
 
 
@@ -158,7 +158,7 @@ def test_identity_rows_have_no_seed_and_folders_no_prior(tmp_path):
     ("made", "mark"),
     [
         ([{"git_dirty": True}], "made from a tree with uncommitted changes"),
-        ([{"device": "cpu"}, {"device": "cuda:0 (H100)"}], "several devices"),
+        ([{"device": "cpu"}, {"device": "cuda:0 (H100)"}], "several devices: cpu; cuda:0 (H100)"),
         ([{"git_commit": "a" * 40}, {"git_commit": "b" * 40}], "several commits"),
     ],
 )
@@ -240,7 +240,8 @@ def test_names_that_no_run_has(runs):
 
 def test_a_run_s_table_has_a_row_for_each_case_and_a_column_for_each_number(runs):
     table = runs[0].table
-    assert table.shape == (4, 3 + 2 + len(COSTS))
+    assert table.shape == (4, len(FACTS) + 2 + len(COSTS))
+    assert runs[0].numbers == ["lpips", "saturation_shift", *COSTS]
     assert table["case_id"].is_sorted()
     assert table["unet_rows"].to_list() == [800.0] * 4
     assert runs[0].values("no-such-number") == []
