@@ -38,11 +38,12 @@ def unreadable_pictures(cases: Sequence[Case]) -> dict[str, str]:
 
 
 def unreadable_scenes(cases: Sequence[SceneEditCase]) -> dict[str, str]:
-    """Edit id -> why its scene, or the capture of its true edit, cannot be read."""
-    folders = {folder for case in cases for folder in (case.edit.folder, case.edit.truth) if folder is not None}
+    """Edit id -> why its scene, or the capture of its true edit, cannot be read, or it cannot be made at all."""
+    sound = [case for case in cases if not case.edit.fault]
+    folders = {folder for case in sound for folder in (case.edit.folder, case.edit.truth) if folder is not None}
     wrong = {folder: why for folder in sorted(folders) if (why := _scene_problem(folder)) is not None}
-    found = {}
-    for case in cases:
+    found = {case.id: case.edit.fault for case in cases if case.edit.fault}
+    for case in sound:
         for folder in (case.edit.folder, case.edit.truth):
             if folder in wrong:
                 found[case.id] = wrong[folder]

@@ -89,7 +89,12 @@ def execute(job: SceneJob, plan: Plan[SceneEditCase], on_reconstruction: Callabl
         PreflightError: the disk or the device refuses. What was recorded before is kept.
         Stopped: the job does not go on.
     """
-    for folder, cases in _by_scene([*plan.rescore, *(case for batch in plan.batches for case in batch.cases)]):
+    every = [*plan.rescore, *(case for batch in plan.batches for case in batch.cases)]
+    for case in every:
+        if case.edit.fault is not None:
+            fault = DataError(case.edit.folder.parent, [case.edit.fault])
+            _fail(job, _begun(job, plan, case), "load", fault)
+    for folder, cases in _by_scene([case for case in every if case.edit.fault is None]):
         records = [_begun(job, plan, case) for case in cases]
         _check_on(job)
         try:

@@ -129,8 +129,10 @@ class SceneBenchmark:
     def cases(self, root: Path, types: Collection[str] = (), ids: Collection[str] = ()) -> list[SceneEditCase]:
         """The selected edits in the file's order; an empty selection is all.
 
+        One that is malformed is among them, with its fault.
+
         Raises:
-            piva.data.problems.DataError: naming every malformed entry.
+            piva.data.problems.DataError: the file as a whole is malformed, or every selected edit is.
             ConfigError: a type or an id that there is not.
         """
         file = find_edits(root)
@@ -145,6 +147,8 @@ class SceneBenchmark:
                     raise ConfigError(f"--{flag} {name}: {unknown(flag, name, known)}")
         worlds = _worlds(root) if self.toybox else {}
         chosen = [edit for edit in edits if (not types or edit.type in types) and (not ids or edit.id in ids)]
+        if chosen and all(edit.fault for edit in chosen):
+            raise DataError(root, list(dict.fromkeys(str(edit.fault) for edit in chosen)))
         shown = _shown(self.name) if self.pictures == "toybox-clutter" else {}
         return [
             SceneEditCase(edit, worlds.get(edit.folder), worlds.get(edit.truth), shown.get(edit.id)) for edit in chosen
@@ -153,6 +157,8 @@ class SceneBenchmark:
     def contents(self, case: SceneEditCase) -> Contents:
         """Hashes of a case, for its record."""
         edit = case.edit
+        if edit.fault is not None:
+            return unreadable(edit.fault)
         labels = [vars(world) for world in (case.source, case.target) if world is not None]
         try:
             scene, truth = self._digest(edit.folder), None if edit.truth is None else self._digest(edit.truth)

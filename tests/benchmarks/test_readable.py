@@ -1,6 +1,7 @@
 """Pictures that cannot be read are found without decoding those that can."""
 
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -75,6 +76,8 @@ def test_all_edits_of_a_scene_share_its_fault(tmp_path):
     root = write_scenes(tmp_path / "data", scenes=2, edits=2)
     cases = [SimpleNamespace(id=edit.id, edit=edit) for edit in read_edits(find_edits(root))]
     assert unreadable_scenes(cases) == {}
+    malformed = SimpleNamespace(id="x", edit=replace(cases[0].edit, folder=root / "x", fault="its type is none"))
+    assert unreadable_scenes([malformed, *cases]) == {"x": "its type is none"}
     for name in ("3.png", "4.png"):
         file = root / "scene-0/train" / name
         os.truncate(file, file.stat().st_size // 2)

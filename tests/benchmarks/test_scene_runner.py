@@ -222,6 +222,28 @@ def test_a_poisoned_scene_fails_alone(tmp_path, cache, prior):
     assert "Traceback" in cases["scene-0-0"].traceback
 
 
+def test_a_malformed_entry_is_the_error_of_its_edit_alone(tmp_path, cache, prior, capsys):
+    root, out = write_scenes(tmp_path / "data", edits=2), tmp_path / "runs"
+    entries = json.loads((root / "edits.json").read_bytes())
+    odd = entries[0] | {"id": "odd", "type": "colour", "scene": "../elsewhere"}
+    (root / "edits.json").write_text(json.dumps([odd, *entries]))
+    code, folder = run(root, out, "--method", "dds", *prior)
+    cases = read_cases(folder)
+    assert code == 1
+    assert {id_: (case.status, case.stage, case.type_id) for id_, case in cases.items()} == {
+        "odd": ("error", "load", "?"), "scene-0-0": ("ok", None, "appearance"), "scene-0-1": ("ok", None, "addition"),
+    }  # fmt: skip
+    assert cases["odd"].error.startswith(f"DataError: {root}: edits.json: [0]: type: Input should be 'appearance'")
+    said = capsys.readouterr().err
+    assert "warning: 1 of 3 edits cannot be read: odd: edits.json: [0]: type: " in said
+    (root / "edits.json").write_text(json.dumps([entries[0] | {"id": "odd"}, *entries]))
+    assert run(root, out, "--method", "dds", *prior)[0] == 0  # mended, it is another case
+    (root / "edits.json").write_text(json.dumps([odd]))
+    assert main(["run", "noe", "--root", str(root), "--out", str(out), *QUICK, *SCORES, *prior, "--method", "dds"]) == 3
+    (root / "edits.json").write_text("[")
+    assert main(["run", "noe", "--root", str(root), "--out", str(out), *QUICK, *SCORES, *prior, "--method", "dds"]) == 3
+
+
 def test_an_edit_that_runs_away_fails_alone(tmp_path, cache, prior, monkeypatch):
     import benchmarks.scene_launch as launch
 

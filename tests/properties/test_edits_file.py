@@ -43,16 +43,26 @@ def root(tmp_path_factory):
 
 
 def edits_or_sentences(file) -> None:
-    try:
-        edits = read_edits(file)
-    except DataError as problem:
-        can_be_shown(problem)
-        return
-    assert len({edit.id.lower() for edit in edits}) == len(edits)
+    for lenient in (False, True):
+        try:
+            edits = read_edits(file, lenient)
+        except DataError as problem:
+            can_be_shown(problem)
+            continue
+        sound = [edit.id.lower() for edit in edits if edit.fault is None]
+        assert len(set(sound)) == len(sound)
+        assert lenient or len(sound) == len(edits)
+        ids_and_folders(edits, file)
+
+
+def ids_and_folders(edits, file) -> None:
+    assert len({edit.id for edit in edits}) == len(edits)
     for edit in edits:
         assert re.fullmatch(r"[A-Za-z0-9._-]{1,100}", edit.id)
         assert ".." not in edit.id
         assert edit.folder.is_relative_to(file.parent)
+        if edit.fault is not None:
+            can_be_shown(DataError(file.parent, [edit.fault]))
 
 
 @STEADY
