@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "toybox": ("piva.commands.toybox:main", "the embedded world: write data, train, measure, sample"),
     "check": ("piva.commands.check:main", "this machine (env), data (data DIR), a run (run RUN), a GPU (memory)"),
     "merge": ("piva.commands.merge:main", "shards of a run, or copies from several machines, become one run"),
+    "archive": ("piva.commands.archive:main", "records to publish: without pictures, and what names the machine"),
     "gc": ("piva.commands.gc:main", "what no run points to; removed only when asked"),
 }
 """Command -> where it is, and what it does."""
