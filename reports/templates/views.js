@@ -1,0 +1,51 @@
+/* The scores of a scene's views as lines, one for each run. */
+
+const LINES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
+const WIDTH = 640, HEIGHT = 150;
+let drawnScore = "";
+
+function draw(tag, properties, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, given] of Object.entries(properties)) element.setAttribute(name, given);
+  element.append(...children);
+  return element;
+}
+
+/** A choice of numbers, and the chosen one along the path; nothing where no run has scores by view. */
+function viewScores(index, runs) {
+  const scored = runs.filter(run => run.by_view?.[index]);
+  const names = [...new Set(scored.flatMap(run => Object.keys(run.by_view[index])))].filter(name => METRICS.has(name));
+  if (names.length === 0) return "";
+  const name = names.includes(drawnScore) ? drawnScore : names.includes(state.sort) ? state.sort : names[0];
+  const metric = METRICS.get(name);
+  const lines = scored.map(run => (run.by_view[index][name] ?? []).map(number => number === null ? null : number * metric.scale));
+  const all = lines.flat().filter(number => number !== null);
+  const low = Math.min(...all), high = Math.max(...all);
+  const chart = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "lines" });
+  chart.append(draw("title", {}, `${name} of each view, from ${low.toFixed(metric.digits)} to ${high.toFixed(metric.digits)}`));
+  lines.forEach((line, number) => chart.append(polyline(line, low, high, LINES[number % LINES.length])));
+  const choose = make("select", { "data-key": "score", change: event => { drawnScore = event.target.value; drawViewer(); } },
+    names.map(one => make("option", { value: one, selected: one === name }, one)));
+  const legend = scored.map((run, number) => {
+    const mark = draw("svg", { width: 18, height: 8, "aria-hidden": "true" },
+      draw("line", { x1: 0, x2: 18, y1: 4, y2: 4, stroke: LINES[number % LINES.length], "stroke-width": 3 }));
+    return make("span", {}, mark, make("bdi", {}, run.label));
+  });
+  return make("div", { class: "by-view" },
+    make("p", { class: "row" }, make("label", {}, "score of each view", choose),
+      make("span", { class: "soft" }, `${low.toFixed(metric.digits)} … ${high.toFixed(metric.digits)} ${unitOf(metric)}${arrow(metric)}`)),
+    chart, make("p", { class: "legend" }, legend));
+}
+
+/** Views without a value interrupt the line. */
+function polyline(line, low, high, color) {
+  const x = view => 6 + view * (WIDTH - 12) / Math.max(1, line.length - 1);
+  const y = number => HEIGHT - 8 - (number - low) * (HEIGHT - 16) / (high - low || 1);
+  let path = "", pen = "M";
+  line.forEach((number, view) => {
+    if (number === null) { pen = "M"; return; }
+    path += `${pen}${x(view).toFixed(1)} ${y(number).toFixed(1)}`;
+    pen = "L";
+  });
+  return draw("path", { d: path, fill: "none", stroke: color, "stroke-width": 2, "stroke-linejoin": "round", "stroke-linecap": "round" });
+}
