@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -240,14 +240,15 @@ def launched(
     return record.model_copy(update={"launches": [*earlier, launch]})
 
 
-def ended(record: RunRecord, folder: RunFolder, seconds: float) -> RunRecord:
+def ended(record: RunRecord, folder: RunFolder, seconds: float, edited: Collection[str] = ()) -> RunRecord:
     """The record with its last launch completed, which is written, too.
 
     Args:
         seconds: wall time of the launch.
+        edited: ids of the cases that it was to edit; those that it only scored keep the costs of an earlier edit.
     """
-    number, edits = len(record.launches) - 1, record.launches[-1].executor is not None  # scores alone keep edits' costs
-    own = [case for case in read_cases(folder.path).values() if edits and case.launch == number]
+    number = len(record.launches) - 1
+    own = [case for id_, case in read_cases(folder.path).items() if id_ in edited and case.launch == number]
     peaks = [case.peak_bytes for case in own if case.peak_bytes is not None]
     told = {"ended": now(), "seconds": seconds, "peak_bytes": max(peaks, default=None)}
     last = record.launches[-1].model_copy(update=told)
@@ -258,13 +259,23 @@ def ended(record: RunRecord, folder: RunFolder, seconds: float) -> RunRecord:
 
 @contextmanager
 def launching(
-    record: RunRecord, folder: RunFolder, cases: Sequence[Plannable], batch_size: int, device: str, config: Any = None
+    record: RunRecord,
+    folder: RunFolder,
+    cases: Sequence[Plannable],
+    batch_size: int,
+    device: str,
+    config: Any = None,
+    edited: Collection[str] = (),
 ) -> Iterator[RunRecord]:
-    """The record with this launch, which is written now, and completed when it ends, however that is."""
+    """The record with this launch, which is written now, and completed when it ends, however that is.
+
+    Args:
+        edited: ids of the cases that are to be edited.
+    """
     started = time.monotonic()
     record = launched(record, folder.path, cases, batch_size, device, config)
     folder.write_run(record)
     try:
         yield record
     finally:
-        ended(record, folder, time.monotonic() - started)
+        ended(record, folder, time.monotonic() - started, edited)

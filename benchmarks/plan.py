@@ -75,6 +75,11 @@ class Plan(Generic[C]):
         """Number of cases that have to be edited and recorded."""
         return sum(len(batch.wanted) for batch in self.batches)
 
+    @property
+    def wanted(self) -> frozenset[str]:
+        """Their ids."""
+        return frozenset(id_ for batch in self.batches for id_ in batch.wanted)
+
     def only(self, ids: Collection[str]) -> Plan[C]:
         """What it says of these cases; a batch counts where any case that is wanted of it does."""
         return replace(

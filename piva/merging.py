@@ -19,6 +19,7 @@ from typing import Any
 from piva.errors import ConfigError
 from piva.interrupts import finishing
 from piva.keys import canonical, flat
+from piva.record_files import replace_both
 from piva.records import (
     CASES_FILE,
     RUN_FILE,
@@ -30,7 +31,6 @@ from piva.records import (
     disk,
     read_cases,
     read_run,
-    write_atomically,
 )  # fmt: skip
 from piva.run_files import is_temporary, named_files
 
@@ -186,7 +186,7 @@ def write(target: RunFolder, found: Merged) -> bool:
     """Writes the merged run into its folder, with all files of its cases; true if that changed anything.
 
     Files come to lie beside their place first, each with its hash checked; then they are moved there, and run.json and
-    cases.jsonl at last. So a merge that fails leaves the run as it was.
+    cases.jsonl at last, both in one moment. So a merge that fails leaves the run as it was.
 
     Raises:
         ConfigError: no source has a case's file as it was recorded.
@@ -206,13 +206,12 @@ def write(target: RunFolder, found: Merged) -> bool:
 
 def _put(staged: Path, target: Path, found: Merged) -> bool:
     """Moves files to their places and writes the records; true if anything changed."""
-    changed = _move(staged, target)
-    for name, content in zip((RUN_FILE, CASES_FILE), found.files(), strict=True):
-        file = target / name
-        if not file.exists() or file.read_bytes() != content:
-            write_atomically(file, content)
-            changed = True
-    return changed
+    changed, contents = _move(staged, target), found.files()
+    files = (target / RUN_FILE, target / CASES_FILE)
+    if tuple(file.read_bytes() if file.exists() else None for file in files) == contents:
+        return changed
+    replace_both(target, staged, *contents)
+    return True
 
 
 def _stage(target: Path, staged: Path, case: CaseRecord, sources: Sequence[Path]) -> None:

@@ -31,13 +31,16 @@ from piva.disk import disk, write_atomically, write_png
 from piva.errors import ConfigError
 from piva.interrupts import finishing
 from piva.provenance import Provenance
+from piva.record_files import CASES_FILE as CASES_FILE
+from piva.record_files import RUN_FILE as RUN_FILE
+from piva.record_files import opened, settle
 from piva.run_lock import BusyError as BusyError
 from piva.run_lock import RunLock
 from piva.run_lock import is_busy as is_busy
 from piva.run_lock import is_locked as is_locked
 
 RECORD_VERSION = record_versions.VERSION
-RUN_FILE, CASES_FILE, IMAGES, SCENES = "run.json", "cases.jsonl", "images", "scenes"
+IMAGES, SCENES = "images", "scenes"
 
 _OWN_LINE = f'{{"record_version":{RECORD_VERSION},'.encode()
 
@@ -206,8 +209,8 @@ class RunFolder:
         with disk(path):
             (path / IMAGES).mkdir(parents=True, exist_ok=True)
             self._lock = RunLock(path)
+            settle(path)
             self._cases = (path / CASES_FILE).open("ab", buffering=0)
-            self._cut_torn_line()
 
     def __enter__(self) -> "RunFolder":
         return self
@@ -238,13 +241,6 @@ class RunFolder:
         """(path below the folder, SHA-256 of the file) of a PIL image written as PNG."""
         return f"{IMAGES}/{case_id}.png", write_png(self.path / IMAGES / f"{case_id}.png", image)
 
-    def _cut_torn_line(self) -> None:
-        path = self.path / CASES_FILE
-        content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.truncate(path, whole)
-
 
 def read_run(path: Path) -> RunRecord:
     """The run recorded in a folder.
@@ -253,7 +249,8 @@ def read_run(path: Path) -> RunRecord:
         ConfigError: there is none, or it cannot be read by this version.
     """
     try:
-        content = json.loads((path / RUN_FILE).read_bytes())
+        with opened(path, RUN_FILE) as file:
+            content = json.loads(file.read())
         version = content.get("record_version")
         return RunRecord.model_validate(record_versions.upgraded(content, record_versions.RUNS, version))
     except FileNotFoundError:
@@ -277,9 +274,11 @@ def read_cases(path: Path) -> dict[str, CaseRecord]:
 def each_line(path: Path) -> Iterator[CaseRecord]:
     """The record in every line of `read_cases`, one at a time, earlier ones of a case too."""
     file = path / CASES_FILE
-    if not file.exists():
+    try:
+        lines = opened(path, CASES_FILE)
+    except FileNotFoundError:
         return
-    with file.open("rb") as lines:
+    with lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n"):
                 break

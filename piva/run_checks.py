@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from piva.errors import ConfigError
 from piva.keys import flat, key_of, score_key
 from piva.merging import sha256_of
+from piva.record_files import opened
 from piva.records import CASES_FILE, RUN_FILE, CaseRecord, RunRecord, is_busy, parse_case, read_run
 from piva.run_files import SHARDS, named_files, shards_of, unnamed
 
@@ -52,9 +54,10 @@ def check_run(folder: Path) -> Findings:
 
 def _lines(folder: Path, findings: Findings) -> dict[str, CaseRecord]:
     """Case id -> its last record; every line that is no record is named."""
-    cases = {}
-    file = folder / CASES_FILE
-    *lines, torn = (file.read_bytes() if file.exists() else b"").split(b"\n")
+    cases, content = {}, b""
+    with suppress(FileNotFoundError), opened(folder, CASES_FILE) as file:
+        content = file.read()
+    *lines, torn = content.split(b"\n")
     for number, line in enumerate(lines, start=1):
         try:
             case = parse_case(line)

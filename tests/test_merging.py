@@ -1,6 +1,8 @@
 """What a merge comes to depends on the set of sources alone."""
 
+import os
 import random
+from contextlib import suppress
 
 import pytest
 from harness_world import case_record, launch, run_record, write_run
@@ -10,6 +12,7 @@ from PIL import Image
 
 from piva.errors import ConfigError
 from piva.merging import Source, differences, merged, write
+from piva.record_files import MERGED
 from piva.records import CASES_FILE, RUN_FILE, RunFolder, read_cases, read_run
 
 LAUNCHES = [launch(["a"]).model_copy(update={"started": f"2026-01-0{day}T00:00:00+00:00"}) for day in (1, 2, 3)]
@@ -172,3 +175,54 @@ def test_a_record_of_no_launch_is_refused(tmp_path):
     write_run(tmp_path, run_record(launches=[LAUNCHES[0]]), [case_record("a", launch=1)])
     with pytest.raises(ConfigError, match=r"case a is of launch 1, which run\.json lacks"):
         Source.read(tmp_path)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("moves", range(7))
+def test_a_merge_that_is_killed_between_any_two_moves_leaves_the_run_as_it_was_or_merged(tmp_path, monkeypatch, moves):
+    """The launch of the shard began before the run's own: the numbers of launches change in both files."""
+    early, late = LAUNCHES[:2]
+    run, shard = tmp_path / "run", with_image(tmp_path / "shard", 3)  # of the early launch
+    with RunFolder(run) as target:
+        target.write_run(run_record(launches=[late]))
+        target.append(case_record("b"))
+    before, left = started(run), iter(range(moves))
+    real = {name: getattr(os, name) for name in ("replace", "rename")}
+
+    def move(name):
+        def moved(*places):
+            if next(left, None) is None:
+                raise Killed
+            real[name](*places)
+
+        return moved
+
+    with monkeypatch.context() as patched, RunFolder(run) as target:
+        for name in real:
+            patched.setattr(os, name, move(name))
+        done = False
+        with suppress(Killed):
+            write(target, merged([Source.read(run), Source.read(shard)]))
+            done = True
+    after = {"a": early.started, "b": late.started}
+    assert before == {"b": late.started}
+    assert started(run) == (after if moves >= DECIDED else before)
+    assert done == (moves == 6)
+    with RunFolder(run) as target:  # the next writer finds both in their places
+        assert started(run) == (after if moves >= DECIDED else before)
+        assert not (run / MERGED).exists()
+        write(target, merged([Source.read(run), Source.read(shard)]))
+    assert started(run) == after
+
+
+DECIDED = 4
+"""Moves of a merge of one image: it, two files of records that are written, and their folder."""
+
+
+def started(run):
+    """Case -> start of the launch that made it."""
+    launches = read_run(run).launches
+    return {id_: launches[case.launch].started for id_, case in read_cases(run).items()}

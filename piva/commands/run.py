@@ -89,7 +89,7 @@ def _execute(
 
     config, device = runs.config, str(runs.prior.device)
     mirror = open_mirror(config.tracker, config.tags)
-    with launching(record, folder, plan.cases, runs.batch_size, device, config) as record:
+    with launching(record, folder, plan.cases, runs.batch_size, device, config, plan.wanted) as record:
         mirror.start(record, folder.path)
         try:
             with Bar(record.method, plan.edits + len(plan.rescore), config.steps) as bar:

@@ -41,7 +41,8 @@ def test_its_end_is_written_with_the_most_memory_of_its_own_cases(tmp_path, case
         now = len(record.launches) - 1
         for id_, number, peak in (("a", now - 1, 900), ("b", now, 300), ("c", now, 500), ("d", now, None)):
             folder.append(case_record(id_, launch=number, peak_bytes=peak))
-        assert ended(record, folder, 12.5) == read_run(tmp_path)
+        folder.append(case_record("scored", launch=now, peak_bytes=800))  # of the edit, which was made before
+        assert ended(record, folder, 12.5, {"a", "b", "c", "d"}) == read_run(tmp_path)
     *earlier, last = read_run(tmp_path).launches
     assert earlier == record.launches[:-1]
     assert (last.seconds, last.peak_bytes) == (12.5, 500)
