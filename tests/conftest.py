@@ -1,6 +1,7 @@
 """Shared fixtures: a Stable Diffusion pipeline of the real classes, tiny and randomly initialised."""
 
 import os
+import shutil
 import signal
 import string
 from pathlib import Path
@@ -29,6 +30,20 @@ def cuda() -> torch.device:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     return torch.device("cuda")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium, driven by Playwright; the one place that skips without them."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = os.environ.get("PIVA_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("no Chromium: none is on the PATH, and PIVA_CHROMIUM names none")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=120_000)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

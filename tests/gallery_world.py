@@ -28,7 +28,12 @@ def numbers(method: str, k: int) -> dict[str, float | None]:
 
 
 def write_runs(root: Path, n: int = 6, size: int = 16, target: str | None = None, **facts) -> list[Run]:
-    """Three runs on `n` cases; `target` is the target prompt of case 0, `facts` go into the record of dds's failure."""
+    """Three runs on `n` cases; of piva one more, empty, where it has a `label`.
+
+    Args:
+        target: the target prompt of case 0.
+        facts: error and traceback of dds's failure; label, a setting of piva.
+    """
     bench = write_bench(root / "bench", n=n, size=size)
     if target is not None:
         mapping = bench / "mapping_file.json"
@@ -45,6 +50,8 @@ def write_runs(root: Path, n: int = 6, size: int = 16, target: str | None = None
             launches=[launch([case.id for case in cases])],
         )  # fmt: skip
         write_run(folder, made, [record for record in records if record is not None])
+    if "label" in facts:
+        write_run(root / "runs" / "pie-toybox" / "piva-3", run_record("3" * 16, "piva", root=str(bench)), [])
     return load_runs([], root / "runs")
 
 

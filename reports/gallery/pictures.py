@@ -134,7 +134,7 @@ def _overlay(case: Case, size: tuple[int, int] | None) -> Image.Image:
 
 
 def _stamp(source: Path) -> int:
-    """What a copy bears as its time: that of its file, in ns, moved by the file's size, so that both must be the same."""
+    """What a copy bears as its time: that of its file, in ns, moved by the file's size; both must be the same."""
     facts = source.stat()
     return facts.st_mtime_ns + facts.st_size
 

@@ -7,7 +7,10 @@ let shownCase = "";
 /** Opens, changes or closes the view of a case as the state says. */
 function drawViewer() {
   if (!state.case) {
-    if (VIEWER.open) VIEWER.close();
+    if (VIEWER.open) {
+      VIEWER.close();
+      document.getElementById(`case-${shownCase}`)?.focus();
+    }
     shownCase = "";
     return;
   }
@@ -38,9 +41,7 @@ function viewerHead(index) {
 }
 
 function closeViewer() {
-  const id = state.case;
   go({ case: "", left: "source", right: "", view: 0 });
-  requestAnimationFrame(() => document.getElementById(`case-${id}`)?.focus());
 }
 
 /** The stage: left of the handle one picture, right of it the other; blinking shows them in turn. */

@@ -45,7 +45,8 @@ def test_cases_are_ordered_by_type_and_id_also_those_that_no_run_has_done(tmp_pa
 
 def test_every_way_a_case_can_end_is_told_apart(tmp_path):
     cases = [
-        case_record("fine"), case_record("failed", status="error", stage="score"), case_record("left", status="skipped"),
+        case_record("fine"), case_record("failed", status="error", stage="score"),
+        case_record("left", status="skipped"),
         case_record("kept", status="error", unscored=True), case_record("old", score_key="0" * 16),
     ]  # fmt: skip
     write_run(tmp_path / "b" / "r", run_record(launches=[launch(["fine", "coming"])]), cases)

@@ -71,10 +71,12 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
     runs = write_runs(tmp_path)
     for out in ("a", "b", "a"):
         write_page(tmp_path / out, "t", runs, NAMES, "piva report")
-    files = [sorted(file for file in (tmp_path / out).rglob("*") if file.is_file()) for out in ("a", "b")]
-    assert [[file.relative_to(tmp_path / out) for file in those] for out, those in zip("ab", files, strict=True)][0]
-    assert [file.read_bytes() for file in files[0]] == [file.read_bytes() for file in files[1]]
-    assert len(files[0]) == 1 + 6 + 6 + 6 + 6 + 4  # the page, sources, masks, copy, piva, dds
+    first, second = (
+        {file.relative_to(tmp_path / out): file.read_bytes() for file in (tmp_path / out).rglob("*") if file.is_file()}
+        for out in ("a", "b")
+    )
+    assert first == second
+    assert len(first) == 1 + 6 + 6 + 6 + 6 + 4  # the page, sources, masks, copy, piva, dds
 
 
 def test_configuration_and_launches_of_every_run_are_on_the_page(tmp_path):
