@@ -7,7 +7,7 @@ CASES ?= 20
 STEPS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tuning comparison estimators frontier scene-tuning scenes speed harness conditioning-cost test check
+.PHONY: help setup bench tables tuning comparison estimators frontier scene-tuning scenes speed harness conditioning-cost test check
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +26,9 @@ bench: setup ## edit $(CASES) cases of PIE-Toybox with DDS and Piva, print the t
 	$(BIN)/piva run pie-toybox --method dds --steps $(STEPS) --limit $(CASES) --out $(BENCH)
 	$(BIN)/piva run pie-toybox --method piva --steps $(STEPS) --limit $(CASES) --out $(BENCH)
 	$(BIN)/piva report --runs $(BENCH)
+
+tables: setup ## README's results, from the records in reports/records: seconds
+	$(BIN)/python -m reports.readme
 
 EDIT = $(BIN)/piva run pie-toybox --tracker none --row-cache-gb 2
 DEV = --split dev --limit 20 --out runs/tuning
@@ -70,6 +73,7 @@ DDS_GRID = "2 50" "2 100" "2 200" "3 50" "3 100" "3 200" "5 100" "7.5 100"
 PIVA_GRID = "2 0.2" "3 0.2" "3 0.4" "3 1" "5 0.4" "5 1" "7.5 1" "7.5 2"
 
 frontier: setup ## DDS and Piva, eight settings each, ten test cases of each type (an hour): reports/frontier.md
+	for m in copy no-edit; do $(EDIT) --method $$m $(GRID) || exit 1; done
 	for s in $(DDS_GRID); do set -- $$s; \
 	  $(EDIT) --method dds --method.guidance $$1 --steps $$2 $(GRID) || exit 1; done
 	for s in $(PIVA_GRID); do set -- $$s; \

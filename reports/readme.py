@@ -1,0 +1,110 @@
+"""README's results, from the records of its runs, which lie beside this file: `make tables`.
+
+    reports/records/<what>/<benchmark>/<method>-<edit_key>/    as `piva archive` writes them
+    reports/results.md                                         the same in full, with how each row was made
+
+Nothing else is read: no pictures, no data set, no weights.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from piva.errors import COMPLETE
+from piva.stats import Interval
+from reports.documents import baselines, groups, markdown, write_between_markers
+from reports.markdown import table
+from reports.reading import Run, load_runs
+from reports.tables import head, paired, present, rows, shown
+
+HERE = Path(__file__).parent
+COMMAND = "make tables"
+FOOTER = (
+    "Cells: mean [95 % bootstrap interval over cases]; a row `a - b` is the paired difference on the same cases.",
+    f"Made by `{COMMAND}` from [these records](reports/records). How each row was made, and how many cases got better:",
+    "[reports/results.md](reports/results.md).",
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One folder of records, and what is told of it."""
+
+    folder: str
+    metrics: tuple[str, ...]
+    """Columns: few enough to be read."""
+    pairs: tuple[tuple[str, str], ...]
+    """Labels of runs, and of those that they are compared with."""
+
+    @property
+    def against(self) -> list[str]:
+        """Labels of the runs that others are compared with."""
+        return list(dict.fromkeys(other for _, other in self.pairs))
+
+
+SECTIONS = (
+    Section(
+        "editing",
+        ("clip_text", "edit_success", "lpips", "saturation_shift_to_true", "psnr_to_true", "lpips_to_true"),
+        (
+            ("piva guidance=7.5 lam=2.0", "dds guidance=7.5"),
+            ("piva guidance=3.0 lam=0.4", "dds guidance=3.0"),
+            ("dds guidance=3.0", "dds guidance=7.5"),
+        ),
+    ),
+    Section(
+        "scenes",
+        ("clip_text", "consistency_direction_pair", "edit_success", "lpips", "psnr_to_true", "lpips_to_true"),
+        (("piva kind=lora", "dds"), ("piva kind=controlnet controlnet=toybox", "dds"), ("sds", "dds")),
+    ),
+)
+
+
+def compact(records: Path = HERE / "records") -> str:
+    """Markdown for README: a table for each benchmark, means first and paired differences below them."""
+    parts = []
+    for section in SECTIONS:
+        for title, runs in groups(load_runs([], records / section.folder)).items():
+            parts += [f"**{title}**", "", *_table(runs, section), ""]
+    return "\n".join([*parts, *FOOTER])
+
+
+def in_full(records: Path = HERE / "records") -> str:
+    """The same as `piva report` has it, with how each row was made."""
+    parts = []
+    for section in SECTIONS:
+        root = records / section.folder
+        for title, runs in groups(load_runs([], root)).items():
+            names = present(runs, section.metrics)
+            parts.append(markdown(title, runs, names, baselines(runs, section.against, root), COMMAND))
+    return "\n".join(parts)
+
+
+def _table(runs: Sequence[Run], section: Section) -> list[str]:
+    names = present(runs, section.metrics)
+    lines = rows(runs, names)
+    by_label = {row.label: row.run for row in lines}
+    body = [[row.label, row.ended, *(_cell(name, row.cells[name]) for name in names)] for row in lines]
+    for label, other in section.pairs:
+        found = {name: paired(by_label[label], by_label[other], name) for name in names}
+        count = str(max(pair.n for pair in found.values()))
+        body.append([f"{label} - {other}", count, *(_cell(name, found[name], signed=True) for name in names)])
+    return table(["run", "cases", *map(head, names)], body)
+
+
+def _cell(name: str, interval: Interval, signed: bool = False) -> str:
+    mean, low, high = (shown(name, value, signed) for value in (interval.mean, interval.low, interval.high))
+    return f"{mean} [{low}, {high}]"
+
+
+def main(readme: Path, full: Path) -> int:
+    """Writes the results between the markers of both files."""
+    write_between_markers(readme, compact())
+    write_between_markers(full, in_full())
+    print(f"{readme} and {full}: results written")
+    return COMPLETE
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path("README.md"), HERE / "results.md"))
