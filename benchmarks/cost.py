@@ -9,7 +9,7 @@ keeps. What an earlier run left in that cache is not known here, and counts as i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from piva.auxiliary.stored import psi_key
 from piva.data.images import to_eight_bits
 from piva.data.pie_bench import load_image
 from piva.editing import EditInput, edit_batch, source_digest
+from piva.sampling import SAMPLERS
 from piva.schedule import t_range
 from piva.scores import RowCache
 
@@ -64,10 +65,11 @@ class Needs:
     step: Rows = field(default_factory=Rows)
     source: Rows = field(default_factory=Rows)  # those of a step that a row cache can keep for other runs
     psi: Rows = field(default_factory=Rows)  # once for a source image, whatever is edited from it
+    made: Callable[[int], int] = field(default=int)  # of a run's steps, those that are made: a sampler leaves some out
 
     def edit(self, steps: int) -> Rows:
         """Rows of an edit, without those of a stored psi."""
-        return self.start + self.step * steps
+        return self.start + self.step * self.made(steps)
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,8 @@ def needs_of(method: Any) -> Needs:
     """
     if method.name in IDENTITY_ROWS:
         return Needs()
+    if method.name in SAMPLERS:
+        return _needs_of_sampler(method)
     method = method.model_copy(update={"t_min": method.t_max})
     if method.auxiliaries:  # counted with a picture, which has no camera; to be told one takes no further rows
         method = method.model_copy(update={"aux": method.aux.model_copy(update={"camera": False})})
@@ -168,6 +172,16 @@ def needs_of(method: Any) -> Needs:
     step, both = Rows(forward, backward), Rows(first.unet_rows - first.unet_rows_backward, first.unet_rows_backward)
     source, psi = Rows(forward=again.rows_cached), Rows(backward=first.psi_rows)
     return Needs(start=both - step * 2, step=step, source=source, psi=psi)
+
+
+def _needs_of_sampler(method: Any) -> Needs:
+    """Counted in an edit of a tenth of the schedule's timesteps: each of its steps asks for the same."""
+    from piva.sampling.course import sample_batch
+
+    prior, steps = _Counter(1000), 100
+    case = EditInput("", torch.zeros(3, *prior.image_size), "source", "target")
+    (output,) = sample_batch(prior, method, [case], steps=steps, seed=0)
+    return Needs(step=Rows(output.unet_rows // method.made(steps)), made=method.made)
 
 
 def edited(plan: Plan) -> int:
@@ -181,7 +195,7 @@ def untrained_psi(plan: Plan, method: Any, prior: Any, store: Path, depths: Dept
     Args:
         depths: of cases, where the method's auxiliaries read them.
     """
-    if method.name in IDENTITY_ROWS or not method.auxiliaries or method.aux.psi != "stored":
+    if not getattr(method, "auxiliaries", ()) or method.aux.psi != "stored":
         return set()
     span, keys = (method.t_min, method.t_max), set()
     for case in (case for batch in plan.batches for case in batch.cases if case.fault is None):

@@ -22,6 +22,7 @@ from piva.errors import ConfigError, PreflightError
 from piva.keys import edit_facts, key_of, score_key
 from piva.provenance import collect
 from piva.records import Launch, RunFolder, RunRecord, read_cases, read_run
+from piva.sampling import SAMPLERS
 from piva.schedule import check_range
 
 if TYPE_CHECKING:
@@ -95,9 +96,11 @@ def loaded(
     return scorer
 
 
-def check_method(method: Any, prior: Any) -> None:
-    """Raises ConfigError where the method's settings do not suit the prior."""
-    if method.name not in IDENTITY_ROWS:
+def check_method(method: Any, prior: Any, steps: int) -> None:
+    """Raises ConfigError where the method's settings do not suit the prior, or the number of steps."""
+    if method.name in SAMPLERS:
+        method.check_steps(steps, len(prior.abar))
+    elif method.name not in IDENTITY_ROWS:
         check_range(method.t_min, method.t_max, len(prior.abar))
         if method.auxiliaries:
             prior.adapter(method.aux, seed=0, case_ids=())  # of no case, which finds the layers and builds nothing
@@ -113,7 +116,7 @@ def editor(
     image_every: int = 0,
     run: Path | None = None,
 ) -> Edit:
-    """The function that edits a batch: a method's loop, or an identity row.
+    """The function that edits a batch: a method's loop, a sampler, or an identity row.
 
     Args:
         depths: of cases that bring none.
@@ -127,6 +130,12 @@ def editor(
     def edit(inputs: Sequence[EditInput], on_step: OnStep) -> Sequence[EditOutput]:
         if method.name in IDENTITY_ROWS:
             return list(method.edit(prior, inputs))
+        if method.name in SAMPLERS:
+            from piva.sampling.course import sample_batch
+
+            return sample_batch(
+                prior, method, inputs, steps=steps, seed=seed, on_step=on_step, image_every=image_every
+            )
         if depths is not None:
             inputs = [replace(case, depth=depths(case.case_id)) for case in inputs]
         kept = None if run is None else checkpoint_of(run, [case.case_id for case in inputs])

@@ -54,7 +54,7 @@ class PictureRuns:
         root = benchmark.locate(config.root, config.split)
         cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
         prior: Any = launch.prior_facts(config.prior) if by_workers else launch.load_prior(config.prior)
-        launch.check_method(config.method, prior)
+        launch.check_method(config.method, prior, config.steps)
         depths = depths_of(benchmark, root, cases, config.method, prior.image_size)
         if config.prior.drop_text_encoder and not (by_workers or config.dry_run):
             prior.drop_text_encoder(["", *(prompt for case in cases for prompt in (case.src, case.tgt))])

@@ -213,7 +213,13 @@ class RunConfig(ExecutionFlags, MetricFlags):
     """Split of pie-toybox: choose settings on dev, report on test. That of --root where one is given, else test."""
 
     steps: int = identity(200, ge=1)
-    """Updates of the image."""
+    """Updates of the image; of a sampler, its steps over the whole schedule."""
+
+    unet_rows: int | None = runtime(None, ge=1)
+    """Instead of --steps: as many of them as so many UNet rows for a case allow, to compare methods at equal rows."""
+
+    preset: Literal["authors"] | None = runtime(None)
+    """Steps and settings as the method's authors had them (`piva list presets`); flags that are given win."""
 
     seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = identity((0,), min_length=1)
     """One run for each."""

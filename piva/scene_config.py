@@ -24,6 +24,9 @@ class SceneRunConfig(ExecutionFlags, MetricFlags):
     steps: int = identity(ge=1)
     """Updates of the field."""
 
+    preset: Literal["authors"] | None = runtime(None)
+    """Steps and settings as the method's authors had them (`piva list presets`); flags that are given win."""
+
     seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = identity((0,), min_length=1)
     """One run for each."""
 

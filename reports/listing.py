@@ -161,8 +161,9 @@ def _usual(record: RunRecord) -> dict[str, Any]:
     """The defaults of the run's method, under dotted names; none of a method that this program does not know."""
     from benchmarks.identity_rows import IDENTITY_ROWS
     from piva.methods import METHODS
+    from piva.sampling import SAMPLERS
 
-    table = METHODS | IDENTITY_ROWS
+    table = METHODS | SAMPLERS | IDENTITY_ROWS
     if record.method not in table:
         return {}
     return flat(resolve("method", table, record.method)().model_dump(mode="json"))

@@ -114,7 +114,7 @@ class Planner:
         root = benchmark.locate(config.root, config.split)
         cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
         prior = self._prior(config.prior)
-        launch.check_method(config.method, prior)
+        launch.check_method(config.method, prior, config.steps)
         hashes = self._hashes.setdefault((benchmark.name, root.resolve()), {})
         return Work(benchmark, config, root, cases, prior, hashes)
 

@@ -74,6 +74,8 @@ def _unchecked(info: StructTypeInfo) -> StructConstructorSpec | None:
     hints, fields = get_type_hints(info.type, include_extras=True), []
     for name, field in info.type.model_fields.items():
         default = tyro.MISSING if field.is_required() else field.get_default(call_default_factory=True)
+        if isinstance(info.default, info.type):  # settings within settings, with defaults of the outer ones' own
+            default = getattr(info.default, name)
         fields.append(StructFieldSpec(name, hints[name], default, field.description))
     return StructConstructorSpec(values, tuple(fields))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from piva.commands.arguments import parse, prompt_of, take, with_method
+from piva.commands.presets import expanded
 from piva.commands.score_lines import print_scores
 from piva.config import MetricFlags, PriorConfig, Settings, identity, runtime
 from piva.errors import COMPLETE, ConfigError, PreflightError
@@ -37,7 +38,10 @@ class EditConfig(Settings):
     """What it should show."""
 
     steps: int = identity(200, ge=1)
-    """Updates of the image."""
+    """Updates of the image; of a sampler, its steps over the whole schedule."""
+
+    preset: Literal["authors"] | None = runtime(None)
+    """Steps and settings as the method's authors had them (`piva list presets`); flags that are given win."""
 
     seed: int = identity(0)
     """Of the noise."""
@@ -58,11 +62,14 @@ class EditConfig(Settings):
 def main(arguments: Sequence[str]) -> int:
     """Writes edited.png, panel.png (source | edit) and edit.json."""
     from piva.methods import METHODS
+    from piva.sampling import SAMPLERS
 
     name, _ = take("--method", arguments)
-    kind, rest = with_method(EditConfig, METHODS, arguments if name else ["--method", "piva", *arguments])
+    names = METHODS | SAMPLERS
+    words = expanded(arguments, "pictures", default="piva")
+    kind, rest = with_method(EditConfig, names, words if name else ["--method", "piva", *words])
     config: Any = parse(
-        kind, "edit", rest, f"Edit one picture. --method is one of {', '.join(METHODS)}; piva by default."
+        kind, "edit", rest, f"Edit one picture. --method is one of {', '.join(names)}; piva by default."
     )
     _check_picture(config.picture)
     _check_depth(config)
@@ -78,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     except ImageFileError as problem:
         raise PreflightError(str(problem)) from problem
     prior = load_prior(config.prior)
-    check_method(config.method, prior)
+    check_method(config.method, prior, config.steps)
     if config.prior.drop_text_encoder:
         prior.drop_text_encoder(["", config.source, config.target])
     image, change = fit_photo(photo, prior.image_size, config.fit)

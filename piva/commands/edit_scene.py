@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from piva.commands.arguments import parse, prompt_of, take, with_method
+from piva.commands.run_settings import check_scene_method
 from piva.commands.score_lines import print_scores
 from piva.config import Color, MetricFlags, PriorConfig, Settings, identity, runtime
 from piva.errors import COMPLETE, ConfigError, PreflightError
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     from piva.methods import METHODS
 
     name, _ = take("--method", arguments)
+    check_scene_method(name)
     kind, rest = with_method(EditSceneConfig, METHODS, arguments if name else ["--method", "piva", *arguments])
     config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(METHODS)))
     from benchmarks.launch import check_method, load_prior
@@ -96,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as problem:
         raise ConfigError(f"--background: {problem}") from problem
     prior = load_prior(config.prior)
-    check_method(config.method, prior)
+    check_method(config.method, prior, config.steps)
     pictures = "toybox" if config.prior.model == "toybox" else "real"
     scorer = load_scene_scorer(str(prior.device), MetricFlags(), pictures)  # type: ignore[arg-type]
     with Bar(f"reconstructing {capture.name}", 1, config.reconstruction.steps) as bar:

@@ -1,11 +1,11 @@
-"""`piva list [methods|benchmarks|metrics]`: the names there are. Imports no torch."""
+"""`piva list [methods|presets|benchmarks|metrics]`: the names there are. Imports no torch."""
 
 from collections.abc import Sequence
 
 from piva.errors import COMPLETE, ConfigError
 from piva.registry import resolve, unknown
 
-KINDS = ("methods", "benchmarks", "metrics")
+KINDS = ("methods", "presets", "benchmarks", "metrics")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,6 +26,8 @@ def main(arguments: Sequence[str]) -> int:
 def _rows(kind: str) -> list[tuple[str, str]]:
     if kind == "methods":
         return _methods()
+    if kind == "presets":
+        return _presets()
     if kind == "benchmarks":
         from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
 
@@ -42,13 +44,25 @@ def _methods() -> list[tuple[str, str]]:
     """Each with its family, UNet rows of a step (+ those with backward), auxiliaries, strength setting, and source."""
     from benchmarks.identity_rows import IDENTITY_ROWS
     from piva.methods import METHODS
+    from piva.sampling import SAMPLERS
 
     columns = "{:<11} {:<5} {:<9} {:<16} {}"
     lines = [("NAME", columns.format("FAMILY", "ROWS", "TRAINS", "STRENGTH", "FROM"))]
-    for name in METHODS:
-        kind = resolve("method", METHODS, name)
+    for name in METHODS | SAMPLERS:
+        kind = resolve("method", METHODS | SAMPLERS, name)
         forward, backward = kind.rows
         rows = f"{forward}+{backward}" if backward else str(forward)
         trains = ", ".join(kind().auxiliaries) or "-"
         lines.append((name, columns.format(kind.family, rows, trains, kind.strength, kind.source)))
     return lines + [(name, "identity row: stands beside every method") for name in IDENTITY_ROWS]
+
+
+def _presets() -> list[tuple[str, str]]:
+    """`--preset authors` of each method, for pictures and for scenes: steps, settings, source."""
+    from piva.methods.presets import AUTHORS
+
+    return [
+        (f"authors, {domain}: {name}", f"{' '.join(preset.words)}  ({preset.source})")
+        for domain, presets in AUTHORS.items()
+        for name, preset in presets.items()
+    ]

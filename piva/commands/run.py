@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from piva.commands.run_all import is_all
+from piva.commands.run_all import main as run_all
 from piva.commands.run_settings import run_settings
 from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED
 
@@ -22,6 +24,8 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
     Raises:
         benchmarks.watching.Stopped: `watch`, which is told of every case, ended the run.
     """
+    if is_all(arguments):
+        return run_all(arguments)
     benchmark, config = run_settings(arguments)
     from benchmarks.executors import check_executor
     from benchmarks.opening import open_runs

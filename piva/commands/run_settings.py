@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import create_model
 
-from piva.commands.arguments import parse, take_name, with_method
+from piva.commands.arguments import parse, take, take_name, with_method
 from piva.commands.literals import unpacked
+from piva.commands.presets import expanded
 from piva.config import RunConfig, identity, runtime
+from piva.errors import ConfigError
 from piva.registry import resolve
 from piva.scene_config import SceneRunConfig
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 ABOUT_IMAGES = """\
 Edit and score the cases of {names}; or of scenes, which have flags of their own: piva run {scenes} --help. \
---method is one of {methods}."""
+--method is one of {methods}; or all: every one of them, one after another."""
 
 ABOUT_SCENES = """\
 Reconstruct, edit and score the scenes of {name}. --method is one of {methods}.
@@ -47,12 +49,19 @@ def image_settings(name: str | None, arguments: Sequence[str]) -> Any:
     from benchmarks import BENCHMARKS, SCENE_BENCHMARKS
     from benchmarks.identity_rows import IDENTITY_ROWS
     from piva.methods import METHODS
+    from piva.sampling import SAMPLERS
 
-    kind, rest = with_method(RunConfig, METHODS | IDENTITY_ROWS, unpacked(arguments))
+    names = METHODS | SAMPLERS | IDENTITY_ROWS
+    kind, rest = with_method(RunConfig, names, expanded(unpacked(arguments), "pictures"))
     about = ABOUT_IMAGES.format(
-        names=" or ".join(BENCHMARKS), scenes="|".join(SCENE_BENCHMARKS), methods=", ".join(METHODS | IDENTITY_ROWS)
+        names=" or ".join(BENCHMARKS), scenes="|".join(SCENE_BENCHMARKS), methods=", ".join(names)
     )
-    return parse(kind, f"run {name or 'BENCHMARK'}", rest, about)
+    config: Any = parse(kind, f"run {name or 'BENCHMARK'}", rest, about)
+    if config.unet_rows is None:
+        return config
+    from benchmarks.equal_rows import steps_within
+
+    return config.model_copy(update={"steps": steps_within(config.unet_rows, config.method), "unet_rows": None})
 
 
 def scene_settings(benchmark: "SceneBenchmark", arguments: Sequence[str]) -> Any:
@@ -61,11 +70,24 @@ def scene_settings(benchmark: "SceneBenchmark", arguments: Sequence[str]) -> Any
 
     defaults = benchmark.defaults
     own = {} if defaults.lam is None else {"lam": defaults.lam}
-    kind, rest = with_method(_with_defaults(defaults), METHODS, unpacked(arguments), own)
+    words = unpacked(arguments)
+    check_scene_method(take("--method", words)[0])
+    kind, rest = with_method(_with_defaults(defaults), METHODS, expanded(words, "scenes"), own)
     lam = f" lambda is {defaults.lam:g} unless given, for methods that have one." if own else ""
     root = "" if benchmark.toybox else " --root DIR"
     about = ABOUT_SCENES.format(name=benchmark.name, methods=", ".join(METHODS), lam=lam, root=root)
     return parse(kind, f"run {benchmark.name}", rest, about)
+
+
+def check_scene_method(name: str | None) -> None:
+    """Raises ConfigError for what edits pictures only."""
+    from piva.sampling import SAMPLERS
+
+    if name in SAMPLERS:
+        raise ConfigError(
+            f"--method {name} samples a picture from its beginning to its end, which gives a field no direction: it "
+            "edits pictures only; all other methods edit scenes"
+        )
 
 
 def _with_defaults(defaults: "SceneDefaults") -> type[SceneRunConfig]:

@@ -70,12 +70,13 @@ def main(arguments: Sequence[str]) -> int:
     from benchmarks import BENCHMARKS
     from benchmarks.identity_rows import IDENTITY_ROWS
     from piva.methods import METHODS
+    from piva.sampling import SAMPLERS
 
     name, rest = take_name("benchmark", BENCHMARKS, arguments, "score-folder")
     about = f"Score edited images of {' or '.join(BENCHMARKS)}, named by case id."
     config = parse(FolderConfig, f"score-folder {name or 'BENCHMARK'}", rest, about)
     benchmark = resolve("benchmark", BENCHMARKS, str(name))
-    if config.name in METHODS | IDENTITY_ROWS:
+    if config.name in METHODS | SAMPLERS | IDENTITY_ROWS:
         raise ConfigError(f"--name {config.name} is a method of this program; call the row something else")
     if not config.images.is_dir():
         raise ConfigError(f"--images {config.images} is no folder")

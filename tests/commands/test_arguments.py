@@ -9,6 +9,9 @@ from piva.config import PriorConfig, RunConfig
 from piva.errors import ConfigError
 from piva.methods import METHODS
 from piva.methods.piva import Piva
+from piva.sampling import SAMPLERS
+
+NAMES = ", ".join(METHODS | SAMPLERS)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,14 @@ def test_a_value_of_another_kind_ends_with_2_and_its_flag(flags, capsys):
     assert flags[1] in said
 
 
+def test_settings_within_settings_keep_the_defaults_of_the_outer_ones():
+    """VSD's phi is fresh, though auxiliary models by themselves have it fused."""
+    kind, rest = with_method(RunConfig, METHODS, ["--method=vsd", "--method.aux.rank=2"])
+    aux = parse(kind, "run", rest).method.aux
+    assert (aux.phi, aux.rank) == ("fresh", 2)
+    assert AuxiliarySettings().phi == "fused"
+
+
 def test_what_is_read_is_what_was_given():
     kind, rest = with_method(RunConfig, METHODS, ["--method=piva", "--method.aux.psi", "stored", "--prior.compile"])
     config = parse(kind, "run", [*rest, "--seed", "3", "4", "--method.lam=.7", "--case", "a", "b", "--split", "dev"])
@@ -86,10 +97,10 @@ def test_what_is_read_is_what_was_given():
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("run pie-toybox", "--method {" + ",".join([*METHODS, "copy,no-edit}"])),
-        ("run pie-toybox --method copy", f"--method is one of {', '.join(METHODS)}, copy, no-edit."),
+        ("run pie-toybox", "--method {" + ",".join(METHODS)),
+        ("run pie-toybox --method copy", f"--method is one of {NAMES}, copy, no-edit; or all"),
         ("run pie-toybox --method dds", "--method dds: Delta denoising score"),
-        ("edit", f"--method is one of {', '.join(METHODS)}; piva by default."),
+        ("edit", f"--method is one of {NAMES}; piva by default."),
         ("show", "usage: piva show [-h] RUN "),
         ("compare", "usage: piva compare [-h] RUN RUN "),
     ],
