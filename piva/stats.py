@@ -6,7 +6,7 @@ cases the tails are not drawn but worked out: they are known more closely than 1
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -19,8 +19,8 @@ LEVEL = 0.95
 MANY = 5_000
 """Values from which the quantiles of resampled means are worked out, where their skewness lets them. Ours."""
 _DRAWS_AT_ONCE = 4_000_000
-_DRAWS_KEPT = 12_000_000
-"""Draws of this many cases or fewer are kept, a byte each, for the next number over equally many."""
+_DRAWS_KEPT = (12_000_000, 100_000_000)
+"""Up to so many draws, a byte each, are kept for the next number over equally many: the last 12 of them, the last 2."""
 
 Array = npt.NDArray[np.float64]
 
@@ -155,8 +155,9 @@ def _resampled_means(values: Array, seed: int, resamples: int) -> Array:
     """
     n = len(values)
     summands = _summed_exactly(values)
-    few = n * resamples <= _DRAWS_KEPT
-    blocks = _kept_counts(n, seed, resamples) if few else _counts(n, seed, resamples)
+    few, many = (n * resamples <= limit for limit in _DRAWS_KEPT)
+    counts_of = _last_small if few else _last_large if many else _counts
+    blocks: Iterable[npt.NDArray[np.uint8]] = counts_of(n, seed, resamples)
     return np.concatenate([counts.astype(np.float64) @ summands for counts in blocks]) / n
 
 
@@ -174,7 +175,12 @@ def _counts(n: int, seed: int, resamples: int) -> Iterator[npt.NDArray[np.uint8]
 
 
 @lru_cache(maxsize=12)
-def _kept_counts(n: int, seed: int, resamples: int) -> tuple[npt.NDArray[np.uint8], ...]:
+def _last_small(n: int, seed: int, resamples: int) -> tuple[npt.NDArray[np.uint8], ...]:
+    return tuple(_counts(n, seed, resamples))
+
+
+@lru_cache(maxsize=2)
+def _last_large(n: int, seed: int, resamples: int) -> tuple[npt.NDArray[np.uint8], ...]:
     return tuple(_counts(n, seed, resamples))
 
 

@@ -1,26 +1,24 @@
-"""Tables as documents: Markdown with a footer that says how each number was made, and CSV with raw values."""
+"""Tables as Markdown, with a footer that says how each number was made; and which runs stand in one table."""
 
-import csv
 from collections.abc import Sequence
-from io import StringIO
+from html import escape
 from pathlib import Path
 
 from piva.config import RunConfig
-from piva.data.pie_bench import EDIT_TYPES
 from piva.disk import write_atomically
 from piva.errors import ConfigError
-from piva.methods.dds import DDS
 from piva.records import RunRecord, find_run
-from piva.stats import bootstrap_mean
 from reports.frontier import matched, shared_levels
+from reports.grids import Cell, Grid
 from reports.markdown import table
 from reports.origins import how_rows_were_made
+from reports.parts import By
+from reports.ranking import BEST, SECOND
 from reports.reading import Run, labels
-from reports.tables import SEED, Difference, Row, cell, differences, head, rows, shown
+from reports.sheet import Sheet, sheet
+from reports.tables import head, shown
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-CSV_COLUMNS = ["benchmark", "split", "run", "edit_key", "type", "metric"]
-CSV_COLUMNS += ["metric_id", "mean", "low", "high", "n", "missing"]
 
 
 def groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -56,40 +54,56 @@ def baselines(runs: Sequence[Run], named: Sequence[str], root: Path) -> list[Run
 def _is_default(record: RunRecord) -> bool:
     """Whether a DDS run has the settings, the number of steps and the seed that a command without flags has."""
     fields = RunConfig.model_fields
-    given = (record.settings, record.steps, (record.seed,))
-    return given == (DDS().model_dump(mode="json"), fields["steps"].default, fields["seeds"].default)
+    if (record.steps, (record.seed,)) != (fields["steps"].default, fields["seeds"].default):
+        return False
+    from piva.methods.dds import DDS  # brings torch with it
+
+    return record.settings == DDS().model_dump(mode="json")
 
 
-def markdown(title: str, runs: Sequence[Run], names: Sequence[str], against: Sequence[Run], command: str) -> str:
+def markdown(
+    title: str, runs: Sequence[Run], names: Sequence[str], against: Sequence[Run], command: str, by: Sequence[By] = ()
+) -> str:
     """One benchmark's tables and their footer; rows are marked by what sets them apart from the first baseline."""
-    lines = rows(runs, names, against[0] if against else None)
-    parts = [f"## {title}", "", *_main_table(lines, names), ""]
-    for one in against:
-        label = dict(zip((run.path for run in runs), labels(runs), strict=True))[one.path]
-        found = differences(runs, one, names)
-        if found:
-            parts += ["", f"Paired differences: each run minus `{label}`, on the same cases.", ""]
-            parts += [*_difference_table(found, names), ""]
-    parts += ["", *_footer(lines, names, command)]
-    return "\n".join(parts) + "\n"
+    return to_markdown(sheet(title, runs, names, against, command, by))
 
 
-def to_csv(runs: Sequence[Run], names: Sequence[str]) -> str:
-    """Raw means and intervals for each run, metric and edit type ("all" first)."""
-    file = StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for run, label in zip(runs, labels(runs), strict=True):
-        types = ["all", *sorted({case.type_id for case in run.cases.values() if case.status == "ok"})]
-        for type_id in types:
-            for name in names:
-                interval = bootstrap_mean(run.values(name, None if type_id == "all" else type_id), SEED)
-                record = run.record
-                kind = type_id if type_id == "all" else f"{type_id} {EDIT_TYPES.get(type_id, '')}".strip()
-                what = [record.benchmark, record.split or "", label, record.edit_key, kind]
-                numbers = [interval.mean, interval.low, interval.high, interval.n, interval.missing]
-                writer.writerow([*what, name, record.metrics.get(name, ""), *numbers])
-    return file.getvalue()
+def to_markdown(tables: Sheet, page: str | None = None) -> str:
+    """The tables of a sheet.
+
+    Args:
+        page: the page with every edit, relative to the document, for a link.
+    """
+    first, *others = tables.grids()
+    parts = [f"## {tables.title}", "", *_table(first), ""]
+    for grid in others:
+        parts += ["", _caption(grid.caption), "", *_table(grid), ""]
+    made_of = [(row.label, row.run.record) for row in tables.rows]
+    parts += ["", " ".join(tables.footer()), f"Made by `{tables.command}`."]
+    parts += ["", f"[Every edit, case by case]({page})"] if page else []
+    parts += ["", *(f"- [{number}] {escape(mark, quote=False)}" for mark, number in tables.notes.items())]
+    return "\n".join([*parts, "", *how_rows_were_made(made_of, tables.names)]) + "\n"
+
+
+def _table(grid: Grid) -> list[str]:
+    """A grid's lines; what a block's rows are of stands in a column of its own."""
+    body = []
+    for block in grid.blocks:
+        for line in block.lines:
+            notes = f" [{', '.join(map(str, line.notes))}]" if line.notes else ""
+            part = [escape(block.title, quote=False)] if grid.of else []
+            body.append([*part, escape(line.label, quote=False) + notes, *map(_cell, line.cells)])
+    return table([*([grid.of] if grid.of else []), "run", *grid.heads], body)
+
+
+def _cell(cell: Cell) -> str:
+    text = {BEST: "**{}**", SECOND: "<u>{}</u>", None: "{}"}[cell.place].format(escape(cell.text, quote=False))
+    return " ".join(part for part in (text, cell.bounds, cell.counts) if part)
+
+
+def _caption(text: str) -> str:
+    """As it is between backticks, where Markdown escapes; elsewhere without HTML."""
+    return "`".join(part if k % 2 else escape(part, quote=False) for k, part in enumerate(text.split("`")))
 
 
 def write_between_markers(file: Path, text: str) -> None:
@@ -103,41 +117,6 @@ def write_between_markers(file: Path, text: str) -> None:
     if not begin or not end:
         raise ConfigError(f"{file} has no {BEGIN} ... {END}")
     write_atomically(file, f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}".encode())
-
-
-def _main_table(lines: Sequence[Row], names: Sequence[str]) -> list[str]:
-    body = []
-    for row in lines:
-        ended = f"{len(row.run.ok)}/{len(row.run.planned)}"
-        counts = {"failed": row.failed, "skipped": row.skipped, "not done": row.unfinished}
-        ended += "".join(f", {count} {what}" for what, count in counts.items() if count > 0)
-        mark = f" [{lines.index(row) + 1}]" if row.marks else ""
-        body.append([f"{row.label}{mark}", ended, *(cell(name, row.cells[name]) for name in names)])
-    return table(["run", "cases", *(head(name) for name in names)], body)
-
-
-def _difference_table(found: Sequence[Difference], names: Sequence[str]) -> list[str]:
-    body = []
-    for difference in found:
-        cells = []
-        for name in names:
-            pair = difference.cells[name]
-            wins = f", {pair.wins} better {pair.ties} equal {pair.losses} worse" if pair.n else ""
-            cells.append(cell(name, pair, signed=True) + wins)
-        body.append([difference.label, *cells])
-    return table(["run", *(head(name) for name in names)], body)
-
-
-def _footer(lines: Sequence[Row], names: Sequence[str], command: str) -> list[str]:
-    parts = [
-        "Cells: mean [95 % bootstrap interval over cases] n. `×` is a factor of display; CSV holds raw values.",
-        f"Made by `{command}`.",
-        "",
-    ]
-    for number, row in enumerate(lines, start=1):
-        if row.marks:
-            parts.append(f"- [{number}] {row.label}: " + "; ".join(row.marks))
-    return [*parts, "", *how_rows_were_made([(row.label, row.run.record) for row in lines], names)]
 
 
 def frontier_markdown(

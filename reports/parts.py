@@ -11,7 +11,6 @@ from piva.data.edit_types import EDIT_GROUPS, group_of, type_title
 from reports.reading import Run
 
 By = Literal["type", "scene", "group"]
-EVERY_WAY: tuple[By, ...] = ("type", "group", "scene")
 
 
 @dataclass(frozen=True)

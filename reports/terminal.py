@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Column, Table
 
-from reports.reading import Run
-from reports.tables import Difference, differences, head, rows, shown
+from reports.ranking import column_digits, digits_of
+from reports.sheet import Sheet
+from reports.tables import Difference, head, shown
 
 WIDTH_OF_A_FILE = 160
 
@@ -17,37 +18,36 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=WIDTH_OF_A_FILE)
 
 
-def print_table(title: str, runs: Sequence[Run], names: Sequence[str], against: Sequence[Run]) -> None:
+def print_table(tables: Sheet) -> None:
     """Prints means with intervals, one column per run and one line per number, and the differences to each baseline."""
     console = wide_console()
-    lines = rows(runs, names, against[0] if against else None)
-    titles = (f"{line.label}\n{len(line.run.ok)}/{len(line.run.planned)} cases" for line in lines)
-    table = Table(Column("", no_wrap=True), *titles, title=title)
+    lines, names = tables.rows, tables.names
+    digits = column_digits(names, lines)
+    titles = (f"{line.label}\n{line.ok}/{line.planned} cases" for line in lines)
+    table = Table(Column("", no_wrap=True), *titles, title=tables.title)
     for name in names:
         cells = []
         for line in lines:
             interval = line.cells[name]
-            bounds = "" if interval.low is None else f"\n{shown(name, interval.low)} to {shown(name, interval.high)}"
-            n = "" if interval.n == len(line.run.ok) else f" (n={interval.n})"
-            cells.append(f"{shown(name, interval.mean)}{n}{bounds}")
+            low, high = (shown(name, bound, digits=digits[name]) for bound in (interval.low, interval.high))
+            bounds = "" if interval.low is None else f"\n{low} to {high}"
+            n = "" if interval.n == line.ok else f" (n={interval.n})"
+            cells.append(f"{shown(name, interval.mean, digits=digits[name])}{n}{bounds}")
         table.add_row(head(name), *cells)
     console.print(table)
-    for one in against:
-        label = next(line.label for line in lines if line.run.path == one.path)
-        _print_differences(console, differences(runs, one, names), label, names)
+    for label, found in tables.differences.items():
+        _print_differences(console, found, label, names)
 
 
 def _print_differences(console: Console, found: Sequence[Difference], label: str, names: Sequence[str]) -> None:
-    if not found:
-        return
     titles = (f"{difference.label}\nminus {label}" for difference in found)
     table = Table(Column("", no_wrap=True), *titles, title="paired differences")
     for name in names:
-        cells = []
+        cells, digits = [], digits_of(name, [difference.cells[name] for difference in found])
         for difference in found:
             pair = difference.cells[name]
-            low, high = (shown(name, bound, signed=True) for bound in (pair.low, pair.high))
+            low, high = (shown(name, bound, True, digits) for bound in (pair.low, pair.high))
             bounds = "" if pair.low is None else f"\n{low} to {high}"
-            cells.append(f"{shown(name, pair.mean, signed=True)} (better in {pair.wins}/{pair.n}){bounds}")
+            cells.append(f"{shown(name, pair.mean, True, digits)} (better in {pair.wins}/{pair.n}){bounds}")
         table.add_row(head(name), *cells)
     console.print(table)

@@ -72,7 +72,7 @@ def test_resampling_in_blocks_changes_nothing(monkeypatch):
     values = np.random.default_rng(1).normal(size=50).tolist()
     whole = bootstrap_mean(values, seed=4)
     monkeypatch.setattr(stats, "_DRAWS_AT_ONCE", 999)
-    stats._kept_counts.cache_clear()
+    stats._last_small.cache_clear()
     assert bootstrap_mean(values, seed=4) == whole
 
 

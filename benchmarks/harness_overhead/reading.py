@@ -44,7 +44,8 @@ def command_seconds(words: Sequence[str]) -> float:
 
 def table_seconds(root: Path) -> dict[str, float]:
     """The steps from an archive to its tables, in this process."""
-    from reports.documents import markdown, to_csv
+    from reports.documents import markdown
+    from reports.long_format import table, to_csv
     from reports.reading import load_runs
     from reports.tables import present, usual_columns
 
@@ -54,6 +55,6 @@ def table_seconds(root: Path) -> dict[str, float]:
     names = present(runs, usual_columns(runs))
     markdown("archive", runs, names, (), "")
     times.append(time.perf_counter())
-    to_csv(runs, names)
+    to_csv(table(runs, (), ["type"]))
     times.append(time.perf_counter())
     return {name: after - before for name, before, after in zip((READ, TABLE, CSV), times, times[1:], strict=False)}

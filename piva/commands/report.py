@@ -1,15 +1,19 @@
-"""`piva report [RUNS...]`: tables (Markdown, CSV) and a page with every edit, from what is on the disk."""
+"""`piva report [RUNS...]`: tables (Markdown, LaTeX, CSV, parquet) and a page with every edit, from the disk."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from piva.commands.arguments import parse
 from piva.config import Settings, runtime
 from piva.errors import COMPLETE, ConfigError
+
+if TYPE_CHECKING:
+    from reports.sheet import Sheet
+    from reports.writing import Tables
 
 
 class ReportConfig(Settings):
@@ -31,6 +35,12 @@ class ReportConfig(Settings):
     """Runs that others are compared with: folders, beginnings of keys, or labels as the table shows them, such as
     "dds guidance=3.0"; otherwise the only DDS run, or the only one with default settings."""
 
+    by: tuple[Literal["type", "scene", "group"], ...] = runtime(())
+    """Also break the tables down: by edit type, by scene, by group of edits (appearance, addition, translation)."""
+
+    tables_only: bool = runtime(False)
+    """Write no page and no picture: of very many cases these take most of the time."""
+
     into: Path | None = runtime(None)
     """Also put the tables between the results markers of this file, such as README.md."""
 
@@ -45,46 +55,64 @@ class ReportConfig(Settings):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes table.md, table.csv and a page for each benchmark; prints the tables and where they are."""
-    config = parse(ReportConfig, "report", arguments, "Tables (Markdown, CSV) and a page with every edit.")
-    from piva.disk import write_atomically
+    """Writes the tables, and a page for each benchmark; prints the tables and where everything is."""
+    config = parse(ReportConfig, "report", arguments, "Tables, and a page with every edit.")
     from piva.provenance import command_line
-    from reports.documents import baselines, groups, markdown, to_csv, write_between_markers
-    from reports.gallery import write_page
+    from reports.documents import baselines, groups, to_markdown, write_between_markers
     from reports.reading import load_runs
+    from reports.sheet import sheet
     from reports.tables import check_names, present, usual_columns
     from reports.terminal import print_table
+    from reports.writing import Tables, write_tables
 
     runs = load_runs(config.names, config.runs)
     if not runs:
         raise ConfigError(f"there is no run below {config.runs}/ yet: piva run pie-toybox --method piva --limit 20")
     check_names(config.metrics, runs)
     out = config.out or config.runs / "report"
-    texts, pages = [], []
-    columns = list(dict.fromkeys(name for group in groups(runs).values() for name in usual_columns(group)))
+    found = []
     for title, group in groups(runs).items():
         names = present(group, config.metrics or usual_columns(group))
         against = baselines(group, config.baseline, config.runs)
-        first = against[0] if against else None
-        if not against and any(run.record.method == "dds" for run in group):
-            print(f"{title}: no paired differences; say with --baseline RUN what to compare with", file=sys.stderr)
-        texts.append(markdown(title, group, names, against, command_line()))
+        tables = sheet(title, group, names, against, command_line(), config.by)
         folder = out if len(groups(runs)) == 1 else out / _folder(title)
-        pages.append(write_page(folder, title, group, names, command_line(), config.full_images, first))
-        print_table(title, group, names, against)
-    write_atomically(out / "table.md", "\n".join(texts).encode())
+        found.append(Tables(tables, group, against, folder))
+        print_table(tables)
+        for line in _remarks(tables, config.by):
+            print(line, file=sys.stderr)
+    files = write_tables(found, out, page=None if config.tables_only else "index.html")
     if config.into is not None:
-        write_between_markers(config.into, "\n".join(texts))
+        write_between_markers(config.into, "\n".join(to_markdown(one.sheet) for one in found))
+    print("\ntables: " + ", ".join(map(str, files)))
+    if not config.tables_only:
+        _write_pictures(config, found)
+    return COMPLETE
+
+
+def _write_pictures(config: ReportConfig, found: "Sequence[Tables]") -> None:
+    """The page of each benchmark, and the picture if it was asked for."""
+    from piva.provenance import command_line
+    from reports.gallery import write_page
+
     if config.picture is not None:
         from reports.contact_sheet import contact_sheets
 
+        runs = [run for one in found for run in one.runs]
         for file, count in contact_sheets(runs, config.picture_cases, config.picture).items():
             print(f"{file}: {count} rows")
-    write_atomically(out / "table.csv", to_csv(runs, config.metrics or columns).encode())
-    print(f"\ntables: {out / 'table.md'}, {out / 'table.csv'}")
-    for page in pages:
-        print(f"page: {page}")
-    return COMPLETE
+    for one in found:
+        first = one.against[0] if one.against else None
+        names, title = one.sheet.names, one.sheet.title
+        print(f"page: {write_page(one.folder, title, one.runs, names, command_line(), config.full_images, first)}")
+
+
+def _remarks(tables: "Sheet", by: Sequence[str]) -> list[str]:
+    """What a user may have wanted and did not get."""
+    found = []
+    if not tables.differences and any(row.run.record.method == "dds" for row in tables.rows) and len(tables.rows) > 1:
+        found.append(f"{tables.title}: no paired differences; say with --baseline RUN what to compare with")
+    lacking = [kind for kind in by if kind not in tables.sections]
+    return [*found, *(f"{tables.title}: --by {kind}: no case says its {kind}" for kind in lacking)]
 
 
 def _folder(title: str) -> str:
