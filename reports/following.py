@@ -23,6 +23,10 @@ class Followed:
     """None as long as there is none."""
     cases: dict[str, CaseRecord] = field(default_factory=dict)
     """Case id -> its last record, in the order in which these were written."""
+    fresh: list[str] = field(default_factory=list)
+    """Ids of the cases that the last reading read, in the order of their lines."""
+    anew: bool = False
+    """Whether in the last reading the run's record was another, or the file of cases: all may have changed."""
     grown: float = 0.0
     """When the file of cases last changed: Unix time, by the clock of the disk."""
     damaged_run: str | None = None
@@ -39,8 +43,9 @@ class Followed:
 
         A torn last line waits until it is whole. A file that was cut short or replaced is read anew.
         """
-        new_run = self._read_run()
-        return self._read_cases() or new_run
+        self.fresh = []
+        self.anew = self._read_run()
+        return self._read_cases() or self.anew
 
     def _read_run(self) -> bool:
         stamp = _stamp(self.path / RUN_FILE)
@@ -89,8 +94,10 @@ class Followed:
                     continue
                 self.cases.pop(case.case_id, None)
                 self.cases[case.case_id] = case
+                self.fresh.append(case.case_id)
 
     def _forget(self) -> None:
+        self.anew = True
         self.cases.clear()
         self._at, self._before, self.damaged_lines = 0, b"", 0
 

@@ -1,18 +1,14 @@
-"""How fast a run goes, what it has left to do, and its means so far: cheap enough to be asked for every second.
+"""How fast a run goes, and what it has left to do.
 
 A line of cases.jsonl has no time. What is known is when a launch began, and when the file last grew; whoever looks
 again and again knows when it grew before. Batches and workers bring several cases at once, so speed is the growth
 between two such moments, never between a moment and now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from statistics import NormalDist
-
-import numpy as np
 
 from piva.records import CaseRecord, Launch, RunRecord
-from piva.stats import LEVEL, Interval
 
 SECONDS_OF_SPEED = 600.0
 """Speed is that of so many seconds up to the newest case. Ours."""
@@ -56,36 +52,15 @@ def speed_before(record: RunRecord, cases: Mapping[str, CaseRecord]) -> float | 
     return None
 
 
-def left_of(record: RunRecord, cases: Mapping[str, CaseRecord]) -> frozenset[str]:
-    """Ids that a run was asked for and that are still to be edited, scored, or tried again."""
+def settles(record: RunRecord) -> Callable[[CaseRecord], bool]:
+    """What tells whether a case's record is all that is asked for: edited and scored, and not to be tried again."""
     number, last = len(record.launches) - 1, record.launches[-1]
     again = last.overwrite if last.ended is None else None
 
-    def counts(case: CaseRecord | None) -> bool:
-        if case is None or case.unscored or (case.status == "ok" and case.score_key != record.score_key):
+    def settled(case: CaseRecord) -> bool:
+        if case.unscored or (case.status == "ok" and case.score_key != record.score_key):
             return False
         earlier = case.launch < number
         return not (earlier and (again == "always" or (again == "retry-errors" and case.status == "error")))
 
-    planned = {id_ for launch in record.launches for id_ in launch.planned}
-    return frozenset(id_ for id_ in planned if not counts(cases.get(id_)))
-
-
-def means(record: RunRecord, cases: Mapping[str, CaseRecord]) -> dict[str, Interval]:
-    """Means of the run's metrics over its cases; those with scores of other metrics do not count."""
-    scored = [case for case in cases.values() if case.status == "ok" and case.score_key == record.score_key]
-    return {name: about([case.metrics.get(name) for case in scored]) for name in record.metrics}
-
-
-def about(values: Sequence[float | None]) -> Interval:
-    """The mean and its interval by the normal approximation, mean -+ 1.96 s / sqrt(n): near that of a table, which
-    draws ten thousand times, at a thousandth of its time."""
-    present = np.array([value for value in values if value is not None], dtype=np.float64)
-    n, missing = len(present), len(values) - len(present)
-    if n == 0:
-        return Interval(None, None, None, 0, missing)
-    mean = float(present.mean())
-    if n == 1:
-        return Interval(mean, None, None, 1, missing)
-    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * float(present.std()) / n**0.5
-    return Interval(mean, mean - half, mean + half, n, missing)
+    return settled

@@ -15,7 +15,8 @@ from piva.run_files import SHARDS, shards_of
 from piva.run_lock import SECONDS_TILL_STALE, Owner, writer
 from piva.stats import Interval
 from reports.following import Followed
-from reports.pace import Pace, left_of, means, speed_before
+from reports.pace import Pace, settles, speed_before
+from reports.tally import Tally
 
 State = Literal["not begun", "running", "silent", "gone", "stopped", "done"]
 """silent: who signed in gives no sign of life; gone: their process is no more, and did not sign off; stopped: nobody
@@ -77,9 +78,12 @@ class WatchedFolder:
 
     def __init__(self, path: Path) -> None:
         self.records = Followed(path)
-        self.left: frozenset[str] = frozenset()
+        self.planned: set[str] = set()
+        self.left: set[str] = set()
+        """Ids of cases that are still to be edited, scored, or tried again."""
         self.pace: Pace | None = None
         self.sign: Sign | None = None
+        self._own: set[str] = set()
         self._launch: tuple[int, str] | None = None
         self._beat: tuple[float, float] | None = None
 
@@ -88,16 +92,34 @@ class WatchedFolder:
         self.sign = self._sign(now)
         if not self.records.read():
             return False
-        record, cases = self.records.record, self.records.cases
+        record = self.records.record
         if record is None or not record.launches:
-            self.left, self.pace, self._launch = frozenset(), None, None
+            self.planned, self.left, self._own, self.pace, self._launch = set(), set(), set(), None, None
             return True
-        self.left = left_of(record, cases)
         number, launch = len(record.launches) - 1, record.launches[-1]
         if self.pace is None or self._launch != (number, launch.started):
             self._launch, self.pace = (number, launch.started), Pace(launch)
-        self.pace.note(min(self.records.grown, now), sum(case.launch == number for case in cases.values()))
+        if self.records.anew:
+            self.planned = {id_ for launch in record.launches for id_ in launch.planned}
+            self.left, self._own = set(self.planned), set()
+        self._count(record, number)
+        self.pace.note(min(self.records.grown, now), len(self._own))
         return True
+
+    def ended(self, case_id: str) -> CaseRecord | None:
+        """The record of a case that is asked for and not left to do."""
+        return None if case_id in self.left or case_id not in self.planned else self.records.cases.get(case_id)
+
+    def _count(self, record: RunRecord, number: int) -> None:
+        """Which cases are settled, and which are of launch `number`, of those that were read."""
+        cases, settled = self.records.cases, settles(record)
+        for id_ in cases if self.records.anew else self.records.fresh:
+            if settled(cases[id_]):
+                self.left.discard(id_)
+            elif id_ in self.planned:
+                self.left.add(id_)
+            if cases[id_].launch == number:
+                self._own.add(id_)
 
     @property
     def state(self) -> State:
@@ -136,6 +158,7 @@ class WatchedRun:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.folders: dict[Path, WatchedFolder] = {}
+        self._tally = Tally()
         self._known = Standing(path)
 
     def look(self, now: float) -> bool:
@@ -143,10 +166,16 @@ class WatchedRun:
         for path in (self.path, *shards_of(self.path)):
             if path not in self.folders:
                 self.folders[path] = WatchedFolder(path)
-        new = [folder.look(now) for folder in self.folders.values()]
-        if any(new):
-            self._known = self._counted()
-        return any(new)
+        changed = [folder.records for folder in self.folders.values() if folder.look(now)]
+        if not changed:
+            return False
+        ids = [id_ for records in changed for id_ in records.fresh]
+        if any(records.anew for records in changed):
+            self._tally, ids = Tally(), [id_ for one in self.folders.values() for id_ in one.records.cases]
+        for id_ in ids:
+            self._tally.put(id_, self._ended(id_))
+        self._known = self._counted()
+        return True
 
     def standing(self, now: float) -> Standing:
         """How it stands, as far as it has been read."""
@@ -166,22 +195,18 @@ class WatchedRun:
             newest=max((folder.pace.newest for folder in begun if folder.pace), default=None),
         )
 
+    def _ended(self, case_id: str) -> CaseRecord | None:
+        """Its record: one that ended well goes before one that did not, the run's own before a shard's."""
+        found = [case for folder in self.folders.values() if (case := folder.ended(case_id)) is not None]
+        return next((case for case in found if case.status == "ok"), found[0] if found else None)
+
     def _counted(self) -> Standing:
         """What only changes when something is read."""
-        begun = [folder for folder in self.folders.values() if folder.pace is not None]
-        records = [folder.records.record for folder in begun if folder.records.record is not None]
-        cases: dict[str, CaseRecord] = {}
-        for folder in begun:  # what ended well goes before what did not, the run's own before a shard's
-            for id_, case in folder.records.cases.items():
-                if id_ not in cases or (case.status == "ok" and cases[id_].status != "ok"):
-                    cases[id_] = case
-        planned = {id_ for record in records for launch in record.launches for id_ in launch.planned}
-        held = {id_ for folder in begun for id_ in folder.records.cases if id_ not in folder.left} & planned
-        ended = [case for id_, case in cases.items() if id_ in held]
+        record = next((one.records.record for one in self.folders.values() if one.pace is not None), None)
+        tally, planned = self._tally, set().union(*(folder.planned for folder in self.folders.values()))
         return Standing(
-            self.path, "stopped", records[0] if records else None, len(planned), len(ended),
-            skipped=sum(case.status == "skipped" for case in ended), errors=[case for case in ended if case.failed],
-            means=means(records[0], cases) if records else {}, remarks=self._remarks(),
+            self.path, "stopped", record, len(planned), len(tally.ended), tally.skipped, list(tally.errors.values()),
+            tally.means(record.metrics) if record else {}, remarks=self._remarks(),
         )  # fmt: skip
 
     def _state(self, begun: Sequence[WatchedFolder]) -> State:

@@ -1,14 +1,11 @@
-"""Speed and time left from when a file grew; what is left; means in a moment."""
+"""Speed from when a file grew; what is left."""
 
-import time
 from datetime import datetime, timezone
 
-import numpy as np
 import pytest
 from harness_world import case_record, launch, run_record
 
-from piva.stats import bootstrap_mean
-from reports.pace import SECONDS_OF_SPEED, Pace, about, left_of, means, speed_before
+from reports.pace import SECONDS_OF_SPEED, Pace, settles, speed_before
 
 BEGAN = 1_700_000_000.0
 
@@ -58,16 +55,12 @@ def test_a_launch_without_cases_goes_by_the_last_one_that_was_made_alike():
     assert speed_before(run_record(launches=[begun()]), cases) is None
 
 
-def test_left_is_what_has_no_record_that_counts():
-    record = run_record(launches=[launch(["a", "b", "c", "d", "e"])])
-    cases = {
-        "a": case_record("a"),
-        "b": case_record("b", status="error"),
-        "c": case_record("c", score_key="old"),
-        "d": case_record("d", status="error", unscored=True),
-        "x": case_record("x"),
-    }
-    assert left_of(record, cases) == {"c", "d", "e"}
+def test_a_record_settles_a_case_where_nothing_is_left_to_do():
+    settled = settles(run_record(launches=[launch(["a", "b", "c", "d"])]))
+    assert settled(case_record("a"))
+    assert settled(case_record("b", status="error"))
+    assert not settled(case_record("c", score_key="old"))
+    assert not settled(case_record("d", status="error", unscored=True))
 
 
 @pytest.mark.parametrize(
@@ -75,39 +68,9 @@ def test_left_is_what_has_no_record_that_counts():
 )
 def test_what_the_present_launch_does_again_is_left_until_it_has_done_it(overwrite, left):
     again = launch(["a", "b", "c"]).model_copy(update={"overwrite": overwrite})
-    record = run_record(launches=[launch(["a", "b", "c"]), again])
+    first = launch(["a", "b", "c"])
     cases = {"a": case_record("a"), "b": case_record("b", status="error"), "c": case_record("c", launch=1)}
-    assert left_of(record, cases) == left
+    settled = settles(run_record(launches=[first, again]))
+    assert {id_ for id_, case in cases.items() if not settled(case)} == left
     over = again.model_copy(update={"ended": "2026-01-01T00:00:00+00:00"})
-    assert left_of(record.model_copy(update={"launches": [record.launches[0], over]}), cases) == set()
-
-
-def test_means_are_near_those_of_a_table():
-    values = np.random.default_rng(0).gamma(2.0, size=300).tolist()
-    mean, table = about([*values, None]), bootstrap_mean(values)
-    assert (mean.mean, mean.n, mean.missing) == (pytest.approx(table.mean), 300, 1)
-    assert (mean.low, mean.high) == (pytest.approx(table.low, abs=0.02), pytest.approx(table.high, abs=0.02))
-    assert about([None]).mean is None
-    assert (about([2.0]).mean, about([2.0]).low) == (2.0, None)
-
-
-def test_means_are_of_the_present_metrics_only():
-    cases = {
-        "a": case_record("a", metrics={"lpips": 0.5}),
-        "b": case_record("b", metrics={"lpips": 9.0}, score_key="old"),
-        "c": case_record("c", metrics={"lpips": 9.0}, status="error"),
-    }
-    assert means(run_record(), cases)["lpips"].mean == 0.5
-
-
-def test_ten_thousand_cases_take_milliseconds():
-    ids = [f"{k:05}" for k in range(10_000)]
-    record = run_record(launches=[launch(ids)], metrics={name: name for name in "abcdef"})
-    cases = {id_: case_record(id_, metrics=dict.fromkeys("abcdef", 0.5)) for id_ in ids}
-    times = []
-    for _ in range(3):
-        started = time.perf_counter()
-        left_of(record, cases)
-        means(record, cases)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.25
+    assert all(map(settles(run_record(launches=[first, over])), cases.values()))

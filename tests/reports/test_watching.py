@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timezone
+from io import StringIO
+from random import Random
 
 import pytest
 from harness_world import case_record, launch, run_record, write_run
@@ -58,7 +60,7 @@ def stands(run: WatchedRun, now: float):
 
 
 def shown(found, now=BEGAN, asked=(), width=150) -> str:
-    console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console = Console(width=width, record=True, file=StringIO())
     console.print(picture(found, asked, now, width))
     return console.export_text()
 
@@ -215,7 +217,7 @@ def test_of_many_runs_those_at_work_come_first_and_the_rest_is_counted(folder):
         done = record_of("a", key=f"bb{number:02}", seed=number)
         write_run(folder.with_name(f"dds-bb{number:02}"), done, [case_record("a")])
     found = [stands(WatchedRun(path), BEGAN + 1) for path in runs_in(folder.parent)]
-    console = Console(width=120, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console = Console(width=120, record=True, file=StringIO())
     console.print(picture(found, (), BEGAN, 120, rows=2))
     lines = console.export_text().splitlines()
     assert lines[1].split()[0] == "aa11"
@@ -232,3 +234,34 @@ def test_means_are_the_usual_ones_or_any(folder):
     assert metrics_of(found, ("mine", "psnr")) == ["mine"]
     (folder / "run.json").write_text(record_of(*IDS, metrics={"mine": "m@1"}).model_dump_json())
     assert metrics_of([stands(WatchedRun(folder), BEGAN)], ()) == ["mine"]
+
+
+def test_looking_again_and_again_gives_what_looking_once_does(folder):
+    """Cases that fail, are tried again, are scored later, in any order: after each line the same as a fresh look."""
+    run, random = WatchedRun(folder), Random(0)
+    for step in range(60):
+        status = random.choice(("ok", "ok", "error", "skipped"))
+        facts = {"status": status, "unscored": status == "error" and random.random() < 0.3}
+        key = "f" * 16 if random.random() < 0.8 else "old"
+        case = case_record(random.choice("abcdx"), score_key=key, metrics={"lpips": random.random()}, **facts)
+        grow(folder, BEGAN + step, case)
+        known, fresh = stands(run, BEGAN + step), stands(WatchedRun(folder), BEGAN + step)
+        assert (known.done, known.skipped) == (fresh.done, fresh.skipped)
+        assert {one.case_id for one in known.errors} == {one.case_id for one in fresh.errors}
+        assert known.means["lpips"].n == fresh.means["lpips"].n
+        assert known.means["lpips"].mean == pytest.approx(fresh.means["lpips"].mean)
+
+
+def test_a_new_case_beside_ten_thousand_takes_milliseconds(folder):
+    ids, scores = [f"{k:05}" for k in range(10_000)], dict.fromkeys("abcdefghijklmnopqrstuvwxyz", 0.5)
+    (folder / "run.json").write_text(record_of(*ids, metrics={name: name for name in scores}).model_dump_json())
+    text = case_record("00000", metrics=scores).model_dump_json(exclude_none=True)
+    (folder / CASES_FILE).write_text("".join(f"{text.replace('00000', id_)}\n" for id_ in ids[:-1]))
+    run, took = WatchedRun(folder), []
+    assert stands(run, BEGAN).done == 9_999
+    for when in range(5):
+        grow(folder, BEGAN + when, case_record(ids[-1], metrics=scores))
+        started = time.process_time()
+        assert stands(run, BEGAN).done == 10_000
+        took.append(time.process_time() - started)
+    assert min(took) < 0.02
