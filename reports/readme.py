@@ -7,7 +7,7 @@ Nothing else is read: no pictures, no data set, no weights.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from piva.errors import COMPLETE
 from piva.stats import Interval
 from reports.documents import baselines, groups, markdown, write_between_markers
 from reports.markdown import table
+from reports.ranking import digits_of
 from reports.reading import Run, load_runs
-from reports.tables import head, paired, present, rows, shown
+from reports.tables import head, pairs, present, rows, shown
 
 HERE = Path(__file__).parent
 COMMAND = "make tables"
@@ -82,20 +83,24 @@ def in_full(records: Path = HERE / "records") -> str:
 
 
 def _table(runs: Sequence[Run], section: Section) -> list[str]:
+    """Means, and below them differences; with two significant digits of the narrowest interval, for narrow columns."""
     names = present(runs, section.metrics)
     lines = rows(runs, names)
     by_label = {row.label: row.run for row in lines}
-    body = [[row.label, row.ended, *(_cell(name, row.cells[name]) for name in names)] for row in lines]
-    for label, other in section.pairs:
-        found = {name: paired(by_label[label], by_label[other], name) for name in names}
-        count = str(max(pair.n for pair in found.values()))
-        body.append([f"{label} - {other}", count, *(_cell(name, found[name], signed=True) for name in names)])
-    return table(["run", "cases", *map(head, names)], body)
+    found = [(f"{label} - {other}", pairs(by_label[label], by_label[other], names)) for label, other in section.pairs]
+    titles = [head(name).replace("_", " ") for name in names]  # so that they can be broken
+    body = [[f"{row.label} ({row.ended})", *_cells(row.cells, [row.cells for row in lines])] for row in lines]
+    body += [[label, *_cells(cells, [cells for _, cells in found], signed=True)] for label, cells in found]
+    return table(["run (cases)", *titles], body)
 
 
-def _cell(name: str, interval: Interval, signed: bool = False) -> str:
-    mean, low, high = (shown(name, value, signed) for value in (interval.mean, interval.low, interval.high))
-    return f"{mean} [{low}, {high}]"
+def _cells(own: Mapping[str, Interval], all_rows: Sequence[Mapping[str, Interval]], signed: bool = False) -> list[str]:
+    texts = []
+    for name, interval in own.items():
+        digits = digits_of(name, [cells[name] for cells in all_rows])
+        mean, *ends = (shown(name, value, signed, digits) for value in (interval.mean, interval.low, interval.high))
+        texts.append(f"{mean} [{', '.join(ends)}]")
+    return texts
 
 
 def main(readme: Path, full: Path) -> int:
