@@ -1,5 +1,6 @@
 """A small page of runs to look at: copy, dds (fails on case 1, has not done case 2) and piva on grey squares."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,39 @@ def write(root: Path, **facts) -> Path:
     runs = write_runs(root, **facts)
     baseline = next(run for run in runs if run.record.method == "dds")
     return write_page(root / "out", "pie-toybox (version 1)", runs, NAMES, "piva report", against=baseline)
+
+
+def write_scenes(root: Path) -> Path:
+    """A page of two runs over one scene edit with views, their scores and a video; and one that failed."""
+    for key, method in enumerate(("dds", "piva")):
+        folder = root / "runs" / "noe-toybox" / f"{method}-{key}"
+        own = folder / "scenes" / "cube"
+        (own / "views").mkdir(parents=True)
+        Image.new("RGB", (900, 300), "white").save(own / "views.png")
+        (own / "turntable.mp4").write_bytes(b"not really a film")
+        for k in range(12):
+            for name, level in (("original", 40), ("edited", 120 + 60 * key)):
+                Image.new("RGB", (16, 16), (level, 10 * k, 0)).save(own / "views" / f"{name}-{k:03}.png")
+        (own / "by_view.json").write_text(
+            json.dumps({"lpips": [0.1 * key + 0.01 * k for k in range(12)], "psnr": 12 * [None]})
+        )
+        files = {
+            "field": "edited.safetensors",
+            "image": "views.png",
+            "turntable": "turntable.mp4",
+            "by_view": "by_view.json",
+        }
+        below = {name: f"scenes/cube/{file}" for name, file in files.items()}
+        cases = [
+            case_record(
+                "cube", type_id="appearance", metrics={"lpips": 0.1 + key}, src="a cube", tgt="a red cube", **below
+            ),
+            case_record("cone", type_id="addition", status="error", stage="edit", error="no"),
+        ]
+        record = run_record(
+            f"{key:016x}", method, benchmark="noe-toybox", scenes={"views": 12}, image_size=(16, 16),
+            launches=[launch(["cone", "cube"])],
+        )  # fmt: skip
+        write_run(folder, record, cases)
+    runs = load_runs([], root / "runs")
+    return write_page(root / "out", "noe-toybox (version 1)", runs, ["lpips"], "piva report")

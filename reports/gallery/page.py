@@ -19,6 +19,7 @@ from reports.gallery.data import Shown, as_json, page_data, shown_runs
 from reports.gallery.pictures import Pictures
 from reports.labels import facts
 from reports.origins import how_made
+from reports.ranking import BEST, SECOND, column_digits, digits_of, places
 from reports.reading import Run, info
 from reports.tables import Row, differences, head, rows, shown
 
@@ -93,8 +94,10 @@ def _counts(data: Mapping[str, Any]) -> str:
 def _table(on_page: Sequence[Shown], lines: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
     """The table's rows; each number with the address of its cases."""
     ids = {one.run.path: one.id for one in on_page}
+    digits = column_digits(names, lines)
+    ranks = {name: places(name, lines, digits[name]) for name in names}
     found = []
-    for row in lines:
+    for number, row in enumerate(lines):
         address = partial(_address, run=ids[row.run.path])
         counts = {"failed": row.failed, "skipped": row.skipped, "not done": row.unfinished}
         endings = {"failed": "error", "skipped": "skipped", "not done": "undone"}
@@ -103,10 +106,14 @@ def _table(on_page: Sequence[Shown], lines: Sequence[Row], names: Sequence[str])
             "about": _address(about=ids[row.run.path]),
             "identity": row.run.is_identity_row,
             "marks": row.marks,
-            "ended": f"{len(row.run.ok)}/{len(row.run.planned)}",
+            "ended": f"{row.ok}/{row.planned}",
             "ended_at": address(status="ok"),
             "counts": [(f"{n} {what}", address(status=endings[what])) for what, n in counts.items() if n > 0],
-            "cells": [_cell(name, row.cells[name], len(row.run.ok), address(sort=name)) for name in names],
+            "cells": [
+                _cell(name, row.cells[name], digits[name], row.ok, address(sort=name))
+                | {"rank": {BEST: "best", SECOND: "second"}.get(ranks[name][number] or 0, "")}
+                for name in names
+            ],
         })  # fmt: skip
     return found
 
@@ -119,12 +126,14 @@ def _differences(
         return None
     ids = {one.run.path: one.id for one in on_page}
     found = []
-    for line in differences(runs, against, names):
+    lines = differences(runs, against, names)
+    digits = {name: digits_of(name, [line.cells[name] for line in lines]) for name in names}
+    for line in lines:
         address = partial(_address, run=ids[line.run.path], minus=ids[against.path])
         cells = []
         for name in names:
             pair = line.cells[name]
-            found_here = _cell(name, pair, 0, address(sort=name), signed=True)
+            found_here = _cell(name, pair, digits[name], 0, address(sort=name), signed=True)
             found_here["rest"] += [f"{pair.wins} better · {pair.ties} equal · {pair.losses} worse"] if pair.n else []
             cells.append(found_here)
         found.append({"label": line.label, "cells": cells})
@@ -132,9 +141,11 @@ def _differences(
     return {"baseline": label, "rows": found} if found else None
 
 
-def _cell(name: str, interval: Interval, cases: int, address: str, signed: bool = False) -> dict[str, Any]:
+def _cell(
+    name: str, interval: Interval, digits: int, cases: int, address: str, signed: bool = False
+) -> dict[str, Any]:
     """Mean, interval, and n where it is another than `cases`."""
-    mean, low, high = (shown(name, number, signed) for number in (interval.mean, interval.low, interval.high))
+    mean, low, high = (shown(name, number, signed, digits) for number in (interval.mean, interval.low, interval.high))
     bounds = [] if interval.low is None else [f"[{low}, {high}]"]
     missing = f", {interval.missing} missing" if interval.missing else ""
     n = [] if interval.n == cases and not missing else [f"n={interval.n}{missing}"]

@@ -20,6 +20,8 @@ SHEET = 1024
 """The same of a scene's contact sheet."""
 QUALITY = 92
 """Of a thumbnail's JPEG, without subsampled colours."""
+CHUNK = 32
+"""How many pictures a thread takes at a time."""
 MASK_COLOR = (255, 40, 40, 110)
 
 Files = Sequence[tuple[str, Path | None]]
@@ -81,8 +83,9 @@ class Pictures:
             except ImageFileError:
                 return ""
 
+        chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(ending, files))
+            return [one for some in pool.map(lambda chunk: list(map(ending, chunk)), chunks) for one in some]
 
     def _image(self, source: Path, group: str, name: str, size: tuple[int, int] | None, longest: int) -> str:
         stamp = _stamp(source)

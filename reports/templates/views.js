@@ -11,6 +11,12 @@ function draw(tag, properties, ...children) {
   return element;
 }
 
+/** How the line of a run is drawn: when the colours are used up, dashed. */
+function pen(number) {
+  const dashed = number >= LINES.length ? { "stroke-dasharray": "5 3" } : {};
+  return { stroke: LINES[number % LINES.length], "stroke-width": 2, ...dashed };
+}
+
 /** A choice of numbers, and the chosen one along the path; nothing where no run has scores by view. */
 function viewScores(index, runs) {
   const scored = runs.filter(run => run.by_view?.[index]);
@@ -23,12 +29,12 @@ function viewScores(index, runs) {
   const low = Math.min(...all), high = Math.max(...all);
   const chart = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "lines" });
   chart.append(draw("title", {}, `${name} of each view, from ${low.toFixed(metric.digits)} to ${high.toFixed(metric.digits)}`));
-  lines.forEach((line, number) => chart.append(polyline(line, low, high, LINES[number % LINES.length])));
+  lines.forEach((line, number) => chart.append(polyline(line, low, high, pen(number))));
   const choose = make("select", { "data-key": "score", change: event => { drawnScore = event.target.value; drawViewer(); } },
     names.map(one => make("option", { value: one, selected: one === name }, one)));
   const legend = scored.map((run, number) => {
     const mark = draw("svg", { width: 18, height: 8, "aria-hidden": "true" },
-      draw("line", { x1: 0, x2: 18, y1: 4, y2: 4, stroke: LINES[number % LINES.length], "stroke-width": 3 }));
+      draw("line", { x1: 0, x2: 18, y1: 4, y2: 4, ...pen(number) }));
     return make("span", {}, mark, make("bdi", {}, run.label));
   });
   return make("div", { class: "by-view" },
@@ -38,14 +44,14 @@ function viewScores(index, runs) {
 }
 
 /** Views without a value interrupt the line. */
-function polyline(line, low, high, color) {
+function polyline(line, low, high, strokes) {
   const x = view => 6 + view * (WIDTH - 12) / Math.max(1, line.length - 1);
   const y = number => HEIGHT - 8 - (number - low) * (HEIGHT - 16) / (high - low || 1);
-  let path = "", pen = "M";
+  let path = "", move = "M";
   line.forEach((number, view) => {
-    if (number === null) { pen = "M"; return; }
-    path += `${pen}${x(view).toFixed(1)} ${y(number).toFixed(1)}`;
-    pen = "L";
+    if (number === null) { move = "M"; return; }
+    path += `${move}${x(view).toFixed(1)} ${y(number).toFixed(1)}`;
+    move = "L";
   });
-  return draw("path", { d: path, fill: "none", stroke: color, "stroke-width": 2, "stroke-linejoin": "round", "stroke-linecap": "round" });
+  return draw("path", { d: path, fill: "none", "stroke-linejoin": "round", ...strokes });
 }

@@ -1,0 +1,54 @@
+"""A tab of headless Chromium with a gallery in it."""
+
+from urllib.parse import parse_qs
+
+
+class Window:
+    """A tab that notes whatever goes wrong in it."""
+
+    def __init__(self, browser, **facts):
+        self.tab = browser.new_page(**{"viewport": {"width": 1300, "height": 900}} | facts)
+        self.wrong, self.asked = [], []
+        self.tab.on("console", lambda message: self.wrong.append(message.text) if message.type != "log" else None)
+        self.tab.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.tab.on("request", lambda request: self.asked.append(request.url))
+        self.tab.on("dialog", lambda dialog: (self.wrong.append("a dialog"), dialog.dismiss()))
+
+    def open(self, file, part=""):
+        self.tab.goto("about:blank")
+        self.tab.goto(file.as_uri() + part)
+        return self
+
+    def go(self, part):
+        """To another part of the page that is open; returns when it is drawn."""
+        self.tab.evaluate("part => { location.hash = part; }", part.removeprefix("#"))
+        self.drawn()
+
+    def drawn(self):
+        """Waits until what the address says is drawn: its event comes before a timer that is set now."""
+        self.tab.evaluate("() => new Promise(done => setTimeout(done, 20))")
+
+    def until(self, claim):
+        """Waits for a claim; the page forbids what Playwright's own way of waiting needs."""
+        for _ in range(500):
+            if self.tab.evaluate(claim):
+                return
+            self.tab.wait_for_timeout(20)
+        raise AssertionError(f"never: {claim}")
+
+    @property
+    def ids(self):
+        return self.tab.eval_on_selector_all("article.case", "cards => cards.map(card => card.id.slice(5))")
+
+    @property
+    def status(self):
+        return self.tab.inner_text("#status")
+
+    @property
+    def part(self):
+        return {name: values[0] for name, values in parse_qs(self.tab.evaluate("location.hash").lstrip("#")).items()}
+
+    def everything(self, part):
+        """Ids of the cases that a part of the page selects, over its pages."""
+        self.go(part + "&size=100")
+        return self.ids
