@@ -27,5 +27,9 @@ def outcome(out: Path) -> dict:
 
 def updates(out: Path) -> int:
     """Updates of batches that the run's CSV tells of."""
-    lines = (only_run(out) / "steps.csv").read_text().splitlines()[1:]
-    return sum(line.split(",")[1] == "direction_rms" for line in lines)
+    return updates_told(only_run(out) / "steps.csv")
+
+
+def updates_told(file: Path) -> int:
+    """Those that a CSV of steps tells of."""
+    return sum(line.split(",")[1] == "direction_rms" for line in file.read_text().splitlines()[1:])

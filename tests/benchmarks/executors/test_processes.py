@@ -1,9 +1,7 @@
 """Runs whose work is done by processes of their own: the same records, whatever becomes of a worker."""
 
-import os
-import signal
-import subprocess
-import sys
+import multiprocessing
+import threading
 import time
 from pathlib import Path
 
@@ -28,29 +26,27 @@ def test_two_processes_find_what_one_does(bench, tmp_path, tiny_pipeline_folder,
     assert len(read_run(only_run(undisturbed)).launches) == 1
 
 
-def test_what_a_dead_worker_held_is_done_by_another(bench, tmp_path, tiny_pipeline_folder, undisturbed):
-    command = words(bench, tmp_path, tiny_pipeline_folder, *TWO)
-    log = tmp_path / "log"
-    with log.open("wb") as file:
-        run = subprocess.Popen([sys.executable, "-m", "piva.cli", *command], stderr=file, stdout=file)
-    killed = False
-    while run.poll() is None and not killed:
-        time.sleep(0.05)
-        found = list(tmp_path.glob("pie-bench/*/cases.jsonl"))
-        if found and found[0].read_bytes().count(b"\n") >= 2:  # the first batch is recorded
-            for child in children(run.pid):
-                os.kill(child, signal.SIGKILL)
-                killed = True
-    assert run.wait(120) == 0
-    assert killed
+def test_what_a_dead_worker_held_is_done_by_another(bench, tmp_path, tiny_pipeline_folder, undisturbed, capfd):
+    killed = []
+    killer = threading.Thread(target=kill_workers, args=(tmp_path, killed))
+    killer.start()
+    assert main(words(bench, tmp_path, tiny_pipeline_folder, *TWO)) == 0
+    killer.join()
+    assert len(killed) == 2
     assert outcome(tmp_path) == outcome(undisturbed)
-    assert "died (signal SIGKILL)" in log.read_text()
+    assert "died (signal SIGKILL)" in capfd.readouterr().err
 
 
-def children(pid: int) -> list[int]:
-    """Spawned workers of a process (its resource tracker aside)."""
-    ids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in ids if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+def kill_workers(out: Path, killed: list[int]) -> None:
+    """All of this process, as soon as the first batch is recorded."""
+    end = time.monotonic() + 300
+    while time.monotonic() < end and not killed:
+        time.sleep(0.01)
+        found = list(out.glob("pie-bench/*/cases.jsonl"))
+        if found and found[0].read_bytes().count(b"\n") >= 2:
+            for worker in multiprocessing.active_children():
+                worker.kill()
+                killed.append(worker.pid)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executor_world import only_run, outcome, updates, words
+from executor_world import only_run, outcome, updates, updates_told, words
 from harness_world import run_record
 
 from benchmarks.executors import ray_cluster, ray_crew
@@ -99,7 +99,7 @@ def unplug(cluster, node) -> None:
 def test_ctrl_c_ends_the_actors_and_the_cluster(bench, tmp_path, tiny_pipeline_folder):
     flags = ("--executor", "ray", "--workers", "1", "--steps", "2000")
     run, log = started(words(bench, tmp_path, tiny_pipeline_folder, *flags), tmp_path)
-    while run.poll() is None and not list(tmp_path.glob("pie-bench/*/under-way/*.safetensors")):
+    while run.poll() is None and not any(updates_told(file) for file in tmp_path.glob("pie-bench/*/steps.csv")):
         time.sleep(0.1)
     theirs = psutil.Process(run.pid).children(recursive=True)
     quiet = [process.environ()["RAY_USAGE_STATS_ENABLED"] for process in theirs if "raylet" in process.name()]

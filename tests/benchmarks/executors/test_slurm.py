@@ -2,8 +2,8 @@
 
 import os
 import signal
-import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,41 +55,32 @@ def in_process(bench, tmp_path_factory, tiny_pipeline_folder):
     return scores(out)
 
 
-def test_two_jobs_find_what_one_process_does(bench, tmp_path, tiny_pipeline_folder, in_process, capfd):
+def test_a_killed_job_is_said_and_the_same_command_does_the_rest(
+    bench, tmp_path, tiny_pipeline_folder, in_process, capfd
+):
     command = words(bench, tmp_path, tiny_pipeline_folder, *LOCAL)
-    assert main(command) == 0
-    assert scores(tmp_path) == pytest.approx(in_process, rel=0.01, abs=1e-3)
-    said, run = capfd.readouterr(), only_run(tmp_path)
+    killer = threading.Thread(target=kill_first_shard, args=(tmp_path,))
+    killer.start()
+    assert main(command) == 1
+    killer.join()
+    said = capfd.readouterr()
     assert "submitted 2 jobs" in said.err
-    assert "6 of 6 cases recorded; jobs: 2 done" in said.err
-    assert f"{run}: 6 ok" in said.out
-    launches = read_run(run).launches
-    assert [len(launch.planned) for launch in launches] in ([4, 2], [2, 4])
-    assert all("--shard" in launch.provenance.command for launch in launches)
-    assert not (run / "shards").exists()
-    assert main(command) == 0  # and nothing is left to submit
-    assert "submitted" not in capfd.readouterr().err
-    assert len(read_run(run).launches) == 2
-
-
-def test_a_killed_job_is_said_and_the_same_command_does_the_rest(bench, tmp_path, tiny_pipeline_folder, in_process):
-    command = [sys.executable, "-m", "piva.cli", *words(bench, tmp_path, tiny_pipeline_folder, *LOCAL)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
-        while not list(tmp_path.glob("pie-bench/*/shards/1-of-2/run.json")):
-            assert run.poll() is None
-            time.sleep(0.05)
-        os.kill(writer_of(tmp_path, "1/2"), signal.SIGKILL)
-        out, err = run.communicate()
-    assert run.returncode == 1
-    assert "(shard 1/2) is gone without a word" in err
-    assert "the same command submits what is missing" in err
+    assert "(shard 1/2) is gone without a word" in said.err
+    assert "the same command submits what is missing" in said.err
     done = len(read_cases(only_run(tmp_path)))
     assert 2 <= done < 6
-    assert f"{done} ok" in out
-    again = subprocess.run(command, capture_output=True, text=True)
-    assert again.returncode == 0
-    assert "submitted 1 jobs" in again.stderr
+    assert f"{done} ok" in said.out
+    assert main(command) == 0
+    assert "submitted 1 jobs" in capfd.readouterr().err
     assert scores(tmp_path) == pytest.approx(in_process, rel=0.01, abs=1e-3)
+
+
+def kill_first_shard(out: Path) -> None:
+    """As soon as its job has begun."""
+    end = time.monotonic() + 300
+    while not list(out.glob("pie-bench/*/shards/1-of-2/run.json")) and time.monotonic() < end:
+        time.sleep(0.05)
+    os.kill(writer_of(out, "1/2"), signal.SIGKILL)
 
 
 def writer_of(out: Path, shard: str) -> int:
@@ -154,7 +145,7 @@ def cluster(tmp_path, monkeypatch):
     return folder
 
 
-def test_jobs_stay_in_the_queue_after_ctrl_c_and_the_same_command_follows_them(
+def test_two_jobs_stay_in_the_queue_after_ctrl_c_and_the_same_command_follows_them(
     bench, tmp_path, tiny_pipeline_folder, in_process, cluster, monkeypatch, capfd
 ):
     asked = ("--slurm.partition", "short", "--slurm.hours", "1.5", "--slurm.options", "account=vision", "exclusive")
@@ -171,9 +162,19 @@ def test_jobs_stay_in_the_queue_after_ctrl_c_and_the_same_command_follows_them(
     assert "RUNNING" not in said
     (cluster / "go").touch()
     assert main(command) == 0
-    assert "2 jobs (77_0, 77_1) of an earlier command are in the queue" in capfd.readouterr().err
+    said = capfd.readouterr()
+    assert "2 jobs (77_0, 77_1) of an earlier command are in the queue" in said.err
+    assert "6 of 6 cases recorded; jobs: 2 done" in said.err
+    assert f"{run}: 6 ok" in said.out
     assert (cluster / "submitted").read_text() == script
     assert scores(tmp_path) == pytest.approx(in_process, rel=0.01, abs=1e-3)
+    launches = read_run(run).launches
+    assert [len(launch.planned) for launch in launches] in ([4, 2], [2, 4])
+    assert all("--shard" in launch.provenance.command for launch in launches)
+    assert not (run / "shards").exists()
+    assert main(command) == 0  # and nothing is left to submit
+    assert "submitted" not in capfd.readouterr().err
+    assert len(read_run(run).launches) == 2
 
 
 def interrupted(array):
