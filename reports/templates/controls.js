@@ -19,7 +19,7 @@ function drawControls() {
     make("div", { class: "row" },
       DATA.types.length > 1 && menu("Type", "type", DATA.types.map(type => [type.id, type.name])),
       METHODS.length > 1 && menu("Method", "method", METHODS.map(name => [name, name])),
-      choose("status", "Ended", [["", "anyhow"], ["ok", "well"], ["error", "with an error"], ["skipped", "skipped"],
+      choose("status", "Ended", [["", "in any way"], ["ok", "well"], ["error", "with an error"], ["skipped", "skipped"],
         ["undone", "no result yet"], ["missing", "not done"], ["unscored", "unscored"], ["outdated", "outdated scores"]]),
       METRICS.has("edit_success") && choose("success", "Success", [["", "any"], ["yes", "yes"], ["no", "no"]]),
       rangeMenu(metrics),

@@ -259,7 +259,8 @@ def test_everything_has_a_name_for_who_does_not_see_it(window):
     for part in ("page=1", f"case={IDS[0]}"):
         window.go(part)
         nameless = window.tab.evaluate("""() => [...document.querySelectorAll(
-            'button, select, input, img, video, dialog[open]')].filter(one => !one.getAttribute('aria-label') && !one.getAttribute('aria-labelledby') && !one.textContent
+            'button, select, input, img, video, dialog[open]')]
+            .filter(one => !one.getAttribute('aria-label') && !one.getAttribute('aria-labelledby') && !one.textContent
                 && !one.closest('label')?.textContent && one.getAttribute('alt') === null)
             .map(one => one.outerHTML)""")
         assert nameless == []
