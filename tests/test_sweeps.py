@@ -139,3 +139,8 @@ def test_the_table_lists_every_file():
     assert [re.match(r"\| \[(.+?)\]\((.+?)\)", row).groups() for row in rows] == sorted(
         (file.name, file.name) for file in FILES
     )
+
+
+def test_w_and_b_s_agent_tries_failed_cases_again_as_piva_sweep_run_does(file):
+    _, config = run_settings(arguments(read_sweep(file), points(read_sweep(file))[0])[1:])
+    assert config.overwrite == "retry-errors"
