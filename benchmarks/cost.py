@@ -26,6 +26,7 @@ from piva.auxiliary.stored import psi_key
 from piva.data.images import to_eight_bits
 from piva.data.pie_bench import load_image
 from piva.editing import EditInput, edit_batch, source_digest
+from piva.instructed import follows_instructions
 from piva.sampling import SAMPLERS
 from piva.schedule import t_range
 from piva.scores import RowCache
@@ -162,6 +163,8 @@ def needs_of(method: Any) -> Needs:
         return Needs()
     if method.name in SAMPLERS:
         return _needs_of_sampler(method)
+    if follows_instructions(method):
+        return Needs(step=Rows(forward=method.rows_per_edit), made=method.edits)
     method = method.model_copy(update={"t_min": method.t_max})
     if method.auxiliaries:  # counted with a picture, which has no camera; to be told one takes no further rows
         method = method.model_copy(update={"aux": method.aux.model_copy(update={"camera": False})})

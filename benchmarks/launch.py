@@ -19,6 +19,7 @@ from piva.data.pie_bench import Case
 from piva.disk import now
 from piva.editing import EditInput, EditOutput, edit_batch
 from piva.errors import ConfigError, PreflightError
+from piva.instructed import follows_instructions
 from piva.keys import edit_facts, key_of, score_key
 from piva.provenance import collect
 from piva.records import Launch, RunFolder, RunRecord, read_cases, read_run
@@ -36,8 +37,8 @@ P = TypeVar("P", "StableDiffusionPrior", "PriorFacts")
 S = TypeVar("S", "Scorer", "SceneScorer")
 
 
-def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
-    """The prior that the settings name.
+def load_prior(config: PriorConfig, method: Any = None) -> "StableDiffusionPrior":
+    """The prior that the settings name: text to image, or an InstructPix2Pix model for a method that asks for one.
 
     Raises:
         ConfigError: the settings do not fit the model.
@@ -46,17 +47,23 @@ def load_prior(config: PriorConfig) -> "StableDiffusionPrior":
     from piva.allocator import keep_freed_memory
     from piva.priors.stable_diffusion import StableDiffusionPrior
 
-    prior = _opened(StableDiffusionPrior.from_config, config)
+    make = StableDiffusionPrior.from_config
+    if follows_instructions(method):
+        from piva.priors.instruct_pix2pix import InstructPix2PixPrior
+
+        make = InstructPix2PixPrior.from_config
+    prior = _opened(make, config)
     if prior.device.type == "cpu":
         keep_freed_memory()
     return prior
 
 
-def prior_facts(config: PriorConfig) -> "PriorFacts":
+def prior_facts(config: PriorConfig, method: Any = None) -> "PriorFacts":
     """What is known of that prior without its weights. Raises as `load_prior` does."""
     from piva.priors.facts import PriorFacts
+    from piva.priors.instruct_pix2pix import InstructPix2PixFacts
 
-    return _opened(PriorFacts, config)
+    return _opened(InstructPix2PixFacts if follows_instructions(method) else PriorFacts, config)
 
 
 def _opened(make: "Callable[[PriorConfig], P]", config: PriorConfig) -> "P":
@@ -100,7 +107,7 @@ def check_method(method: Any, prior: Any, steps: int) -> None:
     """Raises ConfigError where the method's settings do not suit the prior, or the number of steps."""
     if method.name in SAMPLERS:
         method.check_steps(steps, len(prior.abar))
-    elif method.name not in IDENTITY_ROWS:
+    elif method.name not in IDENTITY_ROWS and not follows_instructions(method):
         check_range(method.t_min, method.t_max, len(prior.abar))
         if method.auxiliaries:
             prior.adapter(method.aux, seed=0, case_ids=())  # of no case, which finds the layers and builds nothing
@@ -133,9 +140,7 @@ def editor(
         if method.name in SAMPLERS:
             from piva.sampling.course import sample_batch
 
-            return sample_batch(
-                prior, method, inputs, steps=steps, seed=seed, on_step=on_step, image_every=image_every
-            )
+            return sample_batch(prior, method, inputs, steps=steps, seed=seed, on_step=on_step, image_every=image_every)
         if depths is not None:
             inputs = [replace(case, depth=depths(case.case_id)) for case in inputs]
         kept = None if run is None else checkpoint_of(run, [case.case_id for case in inputs])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from benchmarks.scene_work import Workshop
 from benchmarks.scenes import SceneBenchmark, SceneEditCase
 from piva import reconstruction, scene_editing
 from piva.config import Overwrite, identity_values
+from piva.errors import ConfigError
+from piva.instructed import SCENE_EDITORS, follows_instructions
 from piva.keys import edit_facts, key_of, score_key
 from piva.modules.scene_settings import SceneEditSettings
 from piva.records import RunRecord, read_cases
@@ -45,7 +48,7 @@ def describe(
     method, split = config.method, benchmark.split(root)
     data = {"name": benchmark.name, "version": benchmark.version(), "split": split}
     made = {
-        "scene": identity_values(config.scene), "scene_version": scene_editing.VERSION,
+        "scene": identity_values(config.scene), "scene_version": loop_version(method),
         "reconstruction": identity_values(config.reconstruction.here()),
         "reconstruction_version": reconstruction.VERSION, "downscale": config.downscale,
     }  # fmt: skip
@@ -80,6 +83,15 @@ def describe(
     )
 
 
+def loop_version(method: Any) -> int:
+    """Version of the loop that edits scenes with a method."""
+    if not follows_instructions(method):
+        return scene_editing.VERSION
+    from piva import scene_updating
+
+    return scene_updating.VERSION
+
+
 def _settings(benchmark: SceneBenchmark, config: Any) -> dict[str, Any]:
     """What a reader wants to know of a run besides its method: settings, and which defaults are the benchmark's."""
     found = {
@@ -102,7 +114,31 @@ def plan_scenes(
     overwrite: Overwrite = "only-missing",
 ) -> Plan[SceneEditCase]:
     """What remains of `cases`, given what the run's folder holds; each is edited alone. Raises as `compose`."""
-    return compose(cases, 1, read_cases(path), record.score_key, path, benchmark.contents, overwrite)
+    instructed = record.method in SCENE_EDITORS
+    contents = partial(benchmark.contents, instructed=True) if instructed else benchmark.contents
+    return compose(cases, 1, read_cases(path), record.score_key, path, contents, overwrite)
+
+
+def check_editor(method: Any, prior: Any, settings: SceneEditSettings, cases: Sequence[SceneEditCase] = ()) -> None:
+    """Raises ConfigError where an editor by instruction does not suit the settings, or an edit has no instruction."""
+    if not follows_instructions(method):
+        return
+    from piva.scene_updating import check_update
+
+    check_update(method, settings, prior)
+    without = [case.id for case in cases if not case.edit.instruction.strip()]
+    if without:
+        more = f" and {len(without) - 3} more" if len(without) > 3 else ""
+        raise ConfigError(
+            f"--method {method.name} follows instructions, which {', '.join(without[:3])}{more} lack: write an "
+            "`instruction` for each into the list of edits, or choose others with --case"
+        )
+
+
+def texts_of(method: Any, case: SceneEditCase) -> tuple[str, ...]:
+    """What the prior reads of an edit."""
+    edit = case.edit
+    return (edit.instruction,) if follows_instructions(method) else (edit.source, edit.target)
 
 
 def workshop(config: Any, prior: Any) -> Workshop:
@@ -121,6 +157,13 @@ def scene_editor(method: Any, prior: Any, settings: SceneEditSettings, steps: in
         on_scene: Callable[[int, RadianceField], None],
         checkpoint: Path,
     ) -> SceneEditOutput:
+        if follows_instructions(method):
+            from piva.scene_updating import update_scene
+
+            return update_scene(
+                prior, method, case, settings, steps=steps, seed=seed, on_step=on_step, on_scene=on_scene,
+                checkpoint=checkpoint,
+            )  # fmt: skip
         return edit_scene(
             prior, method, case, settings, steps=steps, seed=seed, on_step=on_step, on_scene=on_scene,
             psi_store=cache_folder() / "psi", checkpoint=checkpoint,

@@ -39,11 +39,13 @@ class SceneRuns:
         """The runs that the settings ask for. Raises as `PictureRuns.opened` does."""
         root = benchmark.locate(config.root, config.split)
         cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
-        prior: Any = launch.prior_facts(config.prior) if by_workers else launch.load_prior(config.prior)
+        read = launch.prior_facts if by_workers else launch.load_prior
+        prior: Any = read(config.prior, config.method)
         launch.check_method(config.method, prior, config.steps)
+        scene_launch.check_editor(config.method, prior, config.scene, cases)
         if config.prior.drop_text_encoder and not (by_workers or config.dry_run):
             prior.drop_text_encoder(
-                ["", *(prompt for case in cases for prompt in (case.edit.source, case.edit.target))]
+                ["", *(text for case in cases for text in scene_launch.texts_of(config.method, case))]
             )
         device = "cpu" if by_workers else str(prior.device)
         scorer = scene_launch.load_scene_scorer(device, config, benchmark.pictures)
@@ -78,7 +80,7 @@ class SceneRuns:
 
     def known(self, case: SceneEditCase) -> dict[str, Any]:
         """What the record of a case says of it, however it ends."""
-        return {"src": case.edit.source, "tgt": case.edit.target}
+        return {"scene": case.edit.scene, "src": case.edit.source, "tgt": case.edit.target}
 
     def do(self, record: RunRecord, plan: Plan[SceneEditCase], folder: Writer, watchers: Watchers) -> None:
         """Reconstructs, edits, scores and records what the plan says. Raises as `benchmarks.scene_runner.execute`."""

@@ -13,14 +13,16 @@ from typing import Any
 
 from torch import Tensor
 
-from benchmarks.scene_work import Scene, Truth, pictures
+from benchmarks.scene_work import Scene, Truth
 from benchmarks.scenes import SceneEditCase
 from piva.metrics.batch import Missing
 from piva.metrics.janus import count_fronts
 from piva.metrics.objects import by_object
 from piva.metrics.scene_scorer import SceneScorer, SceneScores
 from piva.metrics.views import ObjectViews, SceneInput
+from piva.reconstruction import cropped_photographs
 from piva.rendering.cameras import Cameras
+from piva.rendering.fields.settings import WHITE
 from piva.representations.radiance_field import RadianceField
 from piva.scene_evaluation import SceneViews, render_views
 from piva.toybox.object_views import object_views
@@ -104,7 +106,8 @@ def _blind_detector(scorer: SceneScorer, truth: Truth, scene: Scene, case: Scene
     family: Any = next((one for one in scorer.of_scenes if "janus_count" in one.ids), None)
     if family is None or case.target is None or not case.target.closed:
         return None
-    shown = pictures(truth.train, scene.background(case), scene.workshop.size)
+    behind = scene.background(case)
+    shown = cropped_photographs(truth.train, WHITE if behind is None else behind, scene.workshop.size)
     own = SceneInput(source=shown, edited=shown, src_prompt="", tgt_prompt="", closed=True, has_front=True)
     seen: Sequence[Any] = family.score(own.to(scorer.device), scorer.cache)["janus_count"].by_view
     if any(isinstance(view, Missing) for view in seen):

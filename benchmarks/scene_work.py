@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.scenes import SceneEditCase
-from piva.data.images import resize_image, to_eight_bits
 from piva.data.scenes import SceneCapture, Views, read_scene
 from piva.modules.reconstruction_settings import ReconstructionSettings
-from piva.reconstruction import color_behind, photographs, reconstruction_key
+from piva.reconstruction import color_behind, cropped_photographs, reconstruction_key
 from piva.rendering.cameras import Cameras
 from piva.rendering.fields.settings import WHITE
 from piva.rendering.paths import evaluation_path
@@ -86,8 +85,10 @@ class Scene:
     def to_edit(self, case: SceneEditCase) -> SceneCase:
         """What the editing loop is given."""
         edit = case.edit
-        cameras = self.capture.train.cameras
-        return SceneCase(case.id, self.field, cameras, edit.source, edit.target, self.background(case))
+        train = self.capture.train
+        return SceneCase(
+            case.id, self.field, train.cameras, edit.source, edit.target, self.background(case), edit.instruction, train
+        )
 
     def originals(self, case: SceneEditCase) -> Tensor:
         """The original's views along the path, [V,3,H,W]."""
@@ -115,7 +116,8 @@ class Scene:
         behind = self.background(case)
         held_out = found.test if len(found.test) else found.train
         size = self.workshop.size
-        return Truth(held_out.cameras.cropped(size[1], size[0]), pictures(held_out, behind, size), found.train)
+        shown = cropped_photographs(held_out, WHITE if behind is None else behind, size)
+        return Truth(held_out.cameras.cropped(size[1], size[0]), shown, found.train)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +129,3 @@ class Truth:
     pictures: Tensor  # [V,3,H,W]
     train: Views
     """All around the scene, where its cameras are."""
-
-
-def pictures(views: Views, background: Tensor | None, size: tuple[int, int]) -> Tensor:
-    """Photographs as `Cameras.cropped` shows them: their middle part in this (H, W), rounded to 8 bits."""
-    shown = photographs(views, WHITE if background is None else background)
-    height, width = shown.shape[-2:]
-    share = min(height / size[0], width / size[1])
-    rows, columns = round(size[0] * share), round(size[1] * share)
-    top, left = (height - rows) // 2, (width - columns) // 2
-    middle = shown[..., top : top + rows, left : left + columns]
-    return torch.stack([to_eight_bits(resize_image(picture, size)) for picture in middle])

@@ -154,8 +154,12 @@ class SceneBenchmark:
             SceneEditCase(edit, worlds.get(edit.folder), worlds.get(edit.truth), shown.get(edit.id)) for edit in chosen
         ]
 
-    def contents(self, case: SceneEditCase) -> Contents:
-        """Hashes of a case, for its record."""
+    def contents(self, case: SceneEditCase, instructed: bool = False) -> Contents:
+        """Hashes of a case, for its record.
+
+        Args:
+            instructed: its edit is made by its instruction.
+        """
         edit = case.edit
         if edit.fault is not None:
             return unreadable(edit.fault)
@@ -164,8 +168,9 @@ class SceneBenchmark:
             scene, truth = self._digest(edit.folder), None if edit.truth is None else self._digest(edit.truth)
         except (DataError, OSError) as problem:
             return unreadable(str(problem))
+        facts = [edit.source, edit.target, edit.background, *([edit.instruction] if instructed else [])]
         return Contents(
-            edit=digest({"scene": scene, "facts": [edit.source, edit.target, edit.background]}),
+            edit=digest({"scene": scene, "facts": facts}),
             score=digest({"truth": truth, "worlds": labels}),
         )
 

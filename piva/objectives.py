@@ -34,6 +34,14 @@ def cfg_guided(u: Tensor, c: Tensor, s: float) -> Tensor:
     return u + s * (c - u)
 
 
+def instructed_guided(u: Tensor, i: Tensor, c: Tensor, s_i: float, s_t: float) -> Tensor:
+    """e = u + s_I (i - u) + s_T (c - i): InstructPix2Pix's eq. 3.
+
+    u = e(x, no picture, no text), i = e(x, picture, no text), c = e(x, picture, instruction). s_I = s_T = 1 is c.
+    """
+    return u + s_i * (i - u) + s_t * (c - i)
+
+
 def sds_direction(e_tgt: Tensor, eps: Tensor) -> Tensor:
     """e(x_t, tgt) - eps: score distillation (DreamFusion's eq. 3, without w)."""
     return e_tgt - eps

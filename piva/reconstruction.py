@@ -18,6 +18,7 @@ from torch import Tensor
 
 from piva.checkpoint import Checkpoint
 from piva.config import Color, identity_values
+from piva.data.images import resize_image, to_eight_bits
 from piva.data.problems import DataError
 from piva.data.scenes import SceneCapture, Views
 from piva.disk import disk, write_atomically
@@ -151,6 +152,17 @@ def photographs(views: Views, color: Sequence[float] | Tensor) -> Tensor:
         return views.images
     behind = torch.as_tensor(color, device=views.images.device).view(1, 3, 1, 1)
     return torch.lerp(behind, views.images[:, :3], views.images[:, 3:])
+
+
+def cropped_photographs(views: Views, color: Sequence[float] | Tensor, size: tuple[int, int]) -> Tensor:
+    """Photographs as `Cameras.cropped` shows them: their middle part in this (H, W), rounded to 8 bits: [V,3,H,W]."""
+    shown = photographs(views, color)
+    height, width = shown.shape[-2:]
+    share = min(height / size[0], width / size[1])
+    rows, columns = round(size[0] * share), round(size[1] * share)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    middle = shown[..., top : top + rows, left : left + columns]
+    return torch.stack([to_eight_bits(resize_image(picture, size)) for picture in middle])
 
 
 @torch.no_grad()

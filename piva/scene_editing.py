@@ -16,6 +16,7 @@ from piva.auxiliary.training import AuxiliaryTraining
 from piva.case_history import cut
 from piva.checkpoint import Checkpoint
 from piva.config import identity_values
+from piva.data.scenes import Views
 from piva.devices import begin_peak, peak_bytes
 from piva.editing import cut_note
 from piva.keys import digest
@@ -46,6 +47,8 @@ class SceneCase:
     src: str
     tgt: str
     background: Tensor | None = None  # [3] behind transparent pixels; None: the field's own
+    instruction: str = ""  # what editors by instruction read
+    captured: Views | None = None  # the photographs, which dataset updates replace
 
     def digest(self) -> str:
         """SHA-256 of the field, the cameras and the background: what source views depend on."""
@@ -110,7 +113,7 @@ def edit_scene(
     check_range(method.t_min, method.t_max, len(prior.abar))
     begin_peak(prior.device)
     module, psi_rows = _module(prior, method, case, settings, steps, seed, cache, psi_store)
-    history = _History()
+    history = History()
     key = digest(_identity(prior, method, case, settings, steps, seed))
     kept = Checkpoint(checkpoint, key, module, prior.device, lambda: _facts(history, module.engine, psi_rows))
     if kept.facts_found:
@@ -207,7 +210,7 @@ def _identity(
     }  # fmt: skip
 
 
-def _facts(history: _History, engine: ScoreEngine, psi_rows: int) -> dict[str, Any]:
+def _facts(history: History, engine: ScoreEngine, psi_rows: int) -> dict[str, Any]:
     """What the output tells of the steps that are done."""
     return {"lines": history.read(), "psi_rows": psi_rows, **engine.counts()}
 
@@ -230,7 +233,7 @@ def _output(
     )  # fmt: skip
 
 
-class _History:
+class History:
     """One number a step under each name, the mean over its views; on the device until read, so that no step waits.
 
     Attributes:

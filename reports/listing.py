@@ -160,10 +160,11 @@ def _settings(records: Sequence[RunRecord]) -> list[list[str]]:
 def _usual(record: RunRecord) -> dict[str, Any]:
     """The defaults of the run's method, under dotted names; none of a method that this program does not know."""
     from benchmarks.identity_rows import IDENTITY_ROWS
+    from piva.instructed import SCENE_EDITORS
     from piva.methods import METHODS
     from piva.sampling import SAMPLERS
 
-    table = METHODS | SAMPLERS | IDENTITY_ROWS
+    table = METHODS | SAMPLERS | SCENE_EDITORS | IDENTITY_ROWS
     if record.method not in table:
         return {}
     return flat(resolve("method", table, record.method)().model_dump(mode="json"))

@@ -20,6 +20,7 @@ from benchmarks.pie_bench import cache_folder
 from benchmarks.plan import Plan
 from benchmarks.scene_forecast import edits_bytes
 from benchmarks.sweeps.planned import PlannedRun
+from piva.instructed import follows_instructions
 from piva.records import RunRecord
 
 
@@ -70,7 +71,8 @@ class Prices:
         key = json.dumps(kind, sort_keys=True)
         if key not in self._calibrations:
             self._calibrations[key] = Calibration(
-                work.prior, work.config.method, *self._outs, weights=lambda: launch.load_prior(work.config.prior),
+                work.prior, work.config.method, *self._outs, 
+                weights=lambda: launch.load_prior(work.config.prior, work.config.method),
                 like=lambda other: _setting(other) == _setting(record),
             )  # fmt: skip
         return self._calibrations[key]
@@ -105,7 +107,7 @@ class Prices:
         self, runs: tuple[PlannedRun, ...], plans: tuple[Plan[Any], ...], needs: Needs, calibration: Calibration
     ) -> Left:
         config, rates = runs[0].work.config, calibration.recorded(1)
-        rows = needs.edit(config.steps) * config.scene.views
+        rows = needs.edit(config.steps) * (1 if follows_instructions(config.method) else config.scene.views)
         costs = []
         for run, plan in zip(runs, plans, strict=True):
             whole = rows * plan.edits

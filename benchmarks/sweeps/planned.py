@@ -21,6 +21,7 @@ from benchmarks.scenes import SceneBenchmark
 from piva.commands.run_settings import run_settings
 from piva.config import MetricFlags, PriorConfig
 from piva.errors import ConfigError
+from piva.instructed import follows_instructions
 from piva.records import RunRecord, read_cases
 
 
@@ -113,15 +114,15 @@ class Planner:
     def _work(self, benchmark: Any, config: Any) -> Work:
         root = benchmark.locate(config.root, config.split)
         cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
-        prior = self._prior(config.prior)
+        prior = self._prior(config.prior, config.method)
         launch.check_method(config.method, prior, config.steps)
         hashes = self._hashes.setdefault((benchmark.name, root.resolve()), {})
         return Work(benchmark, config, root, cases, prior, hashes)
 
-    def _prior(self, config: PriorConfig) -> Any:
-        key = config.model_dump_json()
+    def _prior(self, config: PriorConfig, method: Any) -> Any:
+        key = f"{follows_instructions(method)} {config.model_dump_json()}"
         if key not in self._priors:
-            self._priors[key] = launch.prior_facts(config)
+            self._priors[key] = launch.prior_facts(config, method)
         return self._priors[key]
 
     def _scorer(self, config: MetricFlags, pictures: Any, of_scenes: bool) -> Any:

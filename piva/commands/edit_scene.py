@@ -40,6 +40,9 @@ class EditSceneConfig(Settings):
     target: Annotated[str, prompt_of("--target")] = identity()
     """What it should show."""
 
+    instruction: str = identity("")
+    """What to do, for methods that follow instructions (in2n); source and target then only score the edit."""
+
     steps: int = identity(300, ge=1)
     """Updates of the field (ours, for the Toybox prior; the paper: 15,000 with Stable Diffusion)."""
 
@@ -76,17 +79,21 @@ example: piva edit-scene in2n-toybox/red-cube --source "a red cube on grass" --t
 
 def main(arguments: Sequence[str]) -> int:
     """Writes edited.safetensors, views/, turntable.mp4, views.png and edit.json."""
+    from piva.instructed import SCENE_EDITORS, follows_instructions
     from piva.methods import METHODS
 
+    names = METHODS | SCENE_EDITORS
     name, _ = take("--method", arguments)
     check_scene_method(name)
-    kind, rest = with_method(EditSceneConfig, METHODS, arguments if name else ["--method", "piva", *arguments])
-    config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(METHODS)))
+    kind, rest = with_method(EditSceneConfig, names, arguments if name else ["--method", "piva", *arguments])
+    config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(names)))
+    if follows_instructions(config.method) and not config.instruction.strip():
+        raise ConfigError(f"--method {config.method.name} follows an instruction: give --instruction, what to do")
     from benchmarks.launch import check_method, load_prior
     from benchmarks.pie_bench import cache_folder
     from benchmarks.preflight import check_disk
     from benchmarks.progress import Bar
-    from benchmarks.scene_launch import load_scene_scorer
+    from benchmarks.scene_launch import check_editor, load_scene_scorer
     from benchmarks.scenes import scene_folder
     from piva.data.scenes import read_scene
     from piva.reconstruction import color_behind
@@ -97,8 +104,9 @@ def main(arguments: Sequence[str]) -> int:
         behind = color_behind(capture, config.reconstruction.field, config.background)
     except ValueError as problem:
         raise ConfigError(f"--background: {problem}") from problem
-    prior = load_prior(config.prior)
+    prior = load_prior(config.prior, config.method)
     check_method(config.method, prior, config.steps)
+    check_editor(config.method, prior, config.scene)
     pictures = "toybox" if config.prior.model == "toybox" else "real"
     scorer = load_scene_scorer(str(prior.device), MetricFlags(), pictures)  # type: ignore[arg-type]
     with Bar(f"reconstructing {capture.name}", 1, config.reconstruction.steps) as bar:
@@ -110,7 +118,7 @@ def main(arguments: Sequence[str]) -> int:
     case, key = _case(config, capture, field, behind, prior)
     out = config.out or Path("edits") / f"{capture.name}-{config.method.name}-{key}"
     check_disk(out)
-    output = _edit(config, prior, case, out, cache_folder() / "psi")
+    output = _edit(config, prior, case, out)
     if output.error:
         raise PreflightError(f"the edit failed: {output.error}; try smaller --scene.lr-density and --scene.lr-color")
     _keep(config, prior, capture, case, output, scorer, out, key)
@@ -124,32 +132,39 @@ def _case(
     import torch
 
     from benchmarks.launch import weights_of
+    from benchmarks.scene_launch import loop_version
     from piva.config import identity_values
+    from piva.instructed import follows_instructions
     from piva.keys import edit_key
     from piva.reconstruction import reconstruction_key
-    from piva.scene_editing import VERSION, SceneCase
+    from piva.scene_editing import SceneCase
 
     facts = {
-        "version": VERSION, "field": reconstruction_key(capture, config.reconstruction), "source": config.source,
-        "target": config.target, "background": behind, "scene": identity_values(config.scene),
+        "version": loop_version(config.method), "field": reconstruction_key(capture, config.reconstruction),
+        "source": config.source, "target": config.target, "background": behind, "scene": identity_values(config.scene),
     }  # fmt: skip
+    if follows_instructions(config.method):
+        facts["instruction"] = config.instruction
     key = edit_key(
         benchmark=facts, method=config.method.name, method_version=config.method.VERSION, settings=config.method,
         prior=weights_of(prior.fingerprint, config.method), steps=config.steps, seed=config.seed,
     )  # fmt: skip
     background = None if behind is None else torch.tensor(behind)
-    cameras = capture.train.cameras
-    return SceneCase(capture.digest, field, cameras, config.source, config.target, background), key
+    train = capture.train
+    case = SceneCase(
+        capture.digest, field, train.cameras, config.source, config.target, background, config.instruction, train
+    )
+    return case, key
 
 
-def _edit(config: Any, prior: Any, case: "SceneCase", out: Path, psi_store: Path) -> "SceneEditOutput":
+def _edit(config: Any, prior: Any, case: "SceneCase", out: Path) -> "SceneEditOutput":
     from benchmarks.progress import Bar
-    from piva.scene_editing import edit_scene
+    from benchmarks.scene_launch import scene_editor
 
+    edit = scene_editor(config.method, prior, config.scene, config.steps, config.seed)
     with Bar(config.method.name, 1, config.steps) as bar:
-        return edit_scene(
-            prior, config.method, case, config.scene, steps=config.steps, seed=config.seed,
-            on_step=lambda values: bar.step({**values, "cases": 1}), psi_store=psi_store,
+        return edit(
+            case, on_step=lambda values: bar.step({**values, "cases": 1}), on_scene=lambda step, field: None,
             checkpoint=out / CHECKPOINT_FILE,
         )  # fmt: skip
 

@@ -43,13 +43,15 @@ def _rows(kind: str) -> list[tuple[str, str]]:
 def _methods() -> list[tuple[str, str]]:
     """Each with its family, UNet rows of a step (+ those with backward), auxiliaries, strength setting, and source."""
     from benchmarks.identity_rows import IDENTITY_ROWS
+    from piva.instructed import SCENE_EDITORS
     from piva.methods import METHODS
     from piva.sampling import SAMPLERS
 
     columns = "{:<11} {:<5} {:<9} {:<16} {}"
     lines = [("NAME", columns.format("FAMILY", "ROWS", "TRAINS", "STRENGTH", "FROM"))]
-    for name in METHODS | SAMPLERS:
-        kind = resolve("method", METHODS | SAMPLERS, name)
+    table = METHODS | SAMPLERS | SCENE_EDITORS
+    for name in table:
+        kind = resolve("method", table, name)
         forward, backward = kind.rows
         rows = f"{forward}+{backward}" if backward else str(forward)
         trains = ", ".join(kind().auxiliaries) or "-"

@@ -66,16 +66,19 @@ def image_settings(name: str | None, arguments: Sequence[str]) -> Any:
 
 def scene_settings(benchmark: "SceneBenchmark", arguments: Sequence[str]) -> Any:
     """SceneRunConfig with the benchmark's own defaults and a field `method`."""
+    from piva.instructed import SCENE_EDITORS
     from piva.methods import METHODS
+
+    names = METHODS | SCENE_EDITORS
 
     defaults = benchmark.defaults
     own = {} if defaults.lam is None else {"lam": defaults.lam}
     words = unpacked(arguments)
     check_scene_method(take("--method", words)[0])
-    kind, rest = with_method(_with_defaults(defaults), METHODS, expanded(words, "scenes"), own)
+    kind, rest = with_method(_with_defaults(defaults), names, expanded(words, "scenes"), own)
     lam = f" lambda is {defaults.lam:g} unless given, for methods that have one." if own else ""
     root = "" if benchmark.toybox else " --root DIR"
-    about = ABOUT_SCENES.format(name=benchmark.name, methods=", ".join(METHODS), lam=lam, root=root)
+    about = ABOUT_SCENES.format(name=benchmark.name, methods=", ".join(names), lam=lam, root=root)
     return parse(kind, f"run {benchmark.name}", rest, about)
 
 

@@ -13,7 +13,7 @@ from piva.registry import unknown
 
 ACTIONS = {
     "write": "PIE-Toybox, in PIE-Bench's own format; noe-toybox, in2n-toybox or in2n-toybox-hard first: scenes",
-    "train": "vae, diffusion, controlnet, clip, perceptual, judge or silhouette; continues where it stopped",
+    "train": "vae, diffusion, controlnet, instruct_pix2pix, clip, perceptual, judge or silhouette; continues itself",
     "measure": "the quality of the shipped models on held-out scenes",
     "samples": "pictures of prompts by the shipped diffusion model",
 }

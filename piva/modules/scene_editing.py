@@ -109,7 +109,7 @@ class SceneEditing(L.LightningModule):
         self.auxiliaries = nn.ModuleDict(adapters)
         self.training_of_auxiliaries, self.reads_depth = training, reads_depth
         self.on_step = on_step
-        self.optimizer = _optimizer(scene, settings)
+        self.optimizer = field_optimizer(scene, settings)
         self._source_numbers = [p.detach() for p in source.scene.parameters()] if settings.anchor else []
         self.steps_done = 0
         self.stopped_at: Tensor  # [] the step whose update was not made any more, or GOES_ON
@@ -184,23 +184,7 @@ class SceneEditing(L.LightningModule):
         if regulariser is not None:
             tensors, gradients = [*tensors, regulariser], [*gradients, torch.ones_like(regulariser)]
         torch.autograd.backward(tensors, gradients)
-        self._update()
-
-    def _update(self) -> None:
-        """Adam's step, unless the edit has stopped; a fused Adam sees to that on the device, and nobody waits for it.
-
-        Its updates are bounded by the learning rates: with finite gradients the field stays finite. A sum is finite
-        only if what it sums is, and takes a thirtieth of the time of looking at every number.
-        """
-        sums = [p.grad.sum() for p in self.scene.parameters() if p.grad is not None]
-        finite = torch.stack(sums).isfinite().all()
-        self.stopped_at.masked_fill_(~finite & (self.stopped_at == GOES_ON), self.steps_done)
-        stopped = self.stopped_at != GOES_ON
-        if self.optimizer.defaults["fused"]:
-            self.optimizer.found_inf = stopped.float()  # type: ignore[attr-defined]  # as a GradScaler skips a step
-            self.optimizer.step()
-        elif not stopped:
-            self.optimizer.step()
+        guarded_step(self.optimizer, self.stopped_at, self.steps_done)
 
     def _regulariser(self, views: Views) -> Tensor | None:
         settings, terms = self.settings, []
@@ -262,7 +246,8 @@ def poses(cameras: Cameras) -> Tensor:
     return torch.cat([cameras.c2w, last], dim=1).flatten(1)
 
 
-def _optimizer(scene: RadianceField, settings: SceneEditSettings) -> torch.optim.Adam:
+def field_optimizer(scene: RadianceField, settings: SceneEditSettings) -> torch.optim.Adam:
+    """Adam over a field's numbers, each kind at its own rate."""
     rates = {"raw_density": settings.lr_density, "raw_color": settings.lr_color}
     groups: list[dict[str, Any]] = [
         {"params": [p], "first_lr": rates.get(name, settings.lr_network)} for name, p in scene.field.named_parameters()
@@ -270,6 +255,28 @@ def _optimizer(scene: RadianceField, settings: SceneEditSettings) -> torch.optim
     groups += [{"params": [p], "first_lr": settings.lr_color} for p in scene.background.parameters()]
     fused = all(p.device.type in ("cpu", "cuda") for group in groups for p in group["params"])
     return torch.optim.Adam(groups, lr=settings.lr_color, betas=(0.9, 0.99), eps=1e-15, fused=fused)
+
+
+def guarded_step(optimizer: torch.optim.Adam, stopped_at: Tensor, step: int, loss: Tensor | None = None) -> None:
+    """Adam's step, unless the edit has stopped; a fused Adam sees to that on the device, and nobody waits for it.
+
+    Its updates are bounded by the learning rates: with finite gradients the field stays finite. A sum is finite only
+    if what it sums is, and takes a thirtieth of the time of looking at every number.
+
+    Args:
+        stopped_at: [] GOES_ON, or the step whose update was not made; written where this one's is not.
+        loss: [] to be finite as well, where there is one: that of |x - NaN| has a gradient.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    finite = torch.stack([p.grad.sum() for p in parameters if p.grad is not None]).isfinite().all()
+    finite = finite if loss is None else finite & loss.detach().isfinite()
+    stopped_at.masked_fill_(~finite & (stopped_at == GOES_ON), step)
+    stopped = stopped_at != GOES_ON
+    if optimizer.defaults["fused"]:
+        optimizer.found_inf = stopped.float()  # type: ignore[attr-defined]  # as a GradScaler skips a step
+        optimizer.step()
+    elif not stopped:
+        optimizer.step()
 
 
 def _rms(values: Tensor) -> Tensor:

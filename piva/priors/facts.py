@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,7 +97,7 @@ def sizes(name: str, unet: Mapping[str, Any], vae: Mapping[str, Any], asked: tup
     if any(side % scale for side in image):
         given = "x".join(map(str, image))
         raise ConfigError(f"{name} takes images whose sides are multiples of {scale}, which {given} is not")
-    return Sizes(trained, image, (unet["in_channels"], image[0] // scale, image[1] // scale))
+    return Sizes(trained, image, (vae["latent_channels"], image[0] // scale, image[1] // scale))
 
 
 def fingerprint(location: Location, found: Sizes) -> str:
@@ -112,14 +112,17 @@ def fingerprint(location: Location, found: Sizes) -> str:
 class PriorFacts:
     """A prior that is not loaded. Its attributes are those of the prior that would be.
 
+    Args:
+        place: finds it, as `locate` does.
+
     Raises:
         PreflightError: it is not on this machine. Of a hub model the configuration alone has to be.
         ConfigError: the settings do not fit it.
     """
 
-    def __init__(self, config: PriorConfig):
+    def __init__(self, config: PriorConfig, place: Callable[..., Location] = locate):
         names = {"model", "revision", "config", "device", "dtype", "allow_download"}
-        self._location = locate(**config.model_dump(include=names), files=CONFIG_FILES)
+        self._location = place(**config.model_dump(include=names), files=CONFIG_FILES)
         self.name, self.device, self.dtype = self._location.name, self._location.device, self._location.dtype
         self._unet, self._vae = (self._read(f"{part}/config.json") for part in ("unet", "vae"))
         self.abar = alphas_cumprod(self._read("scheduler/scheduler_config.json"))

@@ -102,8 +102,11 @@ def _check_kind(checkpoint: Path) -> None:
         raise PreflightError(f"{checkpoint} is what diffusers calls {kind}, not Stable Diffusion 1.x or 2.x")
 
 
-def read_pipeline(folder: Path, dtype: torch.dtype) -> Components:
+def read_pipeline(folder: Path, dtype: torch.dtype, inputs: int = 1) -> Components:
     """The components of a pipeline's folder; the VAE is float32. Nothing else in it is loaded.
+
+    Args:
+        inputs: latents that the UNet takes side by side; 2 of InstructPix2Pix.
 
     Raises:
         PreflightError: it is not the folder of a Stable Diffusion 1.x or 2.x pipeline.
@@ -119,7 +122,7 @@ def read_pipeline(folder: Path, dtype: torch.dtype) -> Components:
     except (OSError, ValueError) as error:
         reason = _first_line(error)
         raise PreflightError(f"{folder} cannot be loaded as a Stable Diffusion pipeline: {reason}") from error
-    return _checked(folder, Components(unet, vae, text_encoder, tokenizer, scheduler))
+    return _checked(folder, Components(unet, vae, text_encoder, tokenizer, scheduler), inputs)
 
 
 def read_checkpoint(checkpoint: Path, config: Path, dtype: torch.dtype) -> Components:
@@ -180,9 +183,11 @@ def _tokenizer_and_scheduler(folder: Path) -> tuple[CLIPTokenizer, dict[str, Any
     return tokenizer, json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
 
 
-def _checked(where: Path, found: Components) -> Components:
-    channels = found.unet.config.in_channels
-    if channels != found.vae.config.latent_channels:
+def _checked(where: Path, found: Components, inputs: int = 1) -> Components:
+    channels, expected = found.unet.config.in_channels, inputs * found.vae.config.latent_channels
+    if channels != expected and inputs > 1:
+        raise PreflightError(f"{where}: the UNet takes {channels} channels, not {expected}: no InstructPix2Pix model")
+    if channels != expected:
         raise PreflightError(f"{where}: the UNet takes {channels} channels, an inpainting model, say")
     return found
 

@@ -25,7 +25,7 @@ from piva.objectives import PREDICTIONS
 from piva.priors import Segment, Tap
 from piva.priors.facts import Location, fingerprint, locate, sizes
 from piva.priors.features import SelfAttentionFeatures
-from piva.priors.pipelines import read_checkpoint, read_pipeline
+from piva.priors.pipelines import Components, read_checkpoint, read_pipeline
 from piva.schedule import alphas_cumprod
 
 _KEPT_PROMPTS, _ENCODED_TOGETHER = 1024, 64
@@ -67,9 +67,8 @@ class StableDiffusionPrior:
         self.folder, self.name, self.device, self.dtype = folder, name, device, dtype
         self.half = dtype == torch.float16
         self._fingerprint, self._checkpoint = fingerprint, checkpoint
-        parts = read_checkpoint(checkpoint, folder, dtype) if checkpoint else read_pipeline(folder, dtype)
         self.text_encoder: Any
-        self.unet, self.vae, self.text_encoder, self.tokenizer, scheduler = parts
+        self.unet, self.vae, self.text_encoder, self.tokenizer, scheduler = self._components()
         self.text_config = self.text_encoder.config  # stays when the encoder goes
         for part in (self.unet, self.vae, self.text_encoder):
             part.eval().requires_grad_(False).to(device)
@@ -85,6 +84,11 @@ class StableDiffusionPrior:
         self._take_size(image_size)
         self._embeddings: OrderedDict[str, Tensor] = OrderedDict()
         self.cut_prompts: dict[str, str] = {}
+
+    def _components(self) -> Components:
+        if self._checkpoint is not None:
+            return read_checkpoint(self._checkpoint, self.folder, self.dtype)
+        return read_pipeline(self.folder, self.dtype)
 
     def _take_size(self, image_size: tuple[int, int] | None) -> None:
         """Image and latent size: those asked for, or those the model was trained for."""

@@ -232,7 +232,7 @@ def edited_scene(
     if problem := invalidity(source):
         raise ValueError(f"{set_name}, {name}: {problem}")
     edits = tuple(
-        KnownEdit(f"{name}-{group}", group, source.replace(**change), _instruction(source, change))
+        KnownEdit(f"{name}-{group}", group, source.replace(**change), instruction(source, change))
         for group, change in zip(GROUPS, changes, strict=True)
     )
     return EditedScene(name, split, source, path, edits)
@@ -255,7 +255,7 @@ def _place(rng: random.Random, shape: str, path: scene_cameras.Path) -> Placemen
     )
 
 
-def _instruction(source: Scene, change: Look) -> str:
+def instruction(source: Scene, change: Look) -> str:
     """What to do, for editors that take instructions."""
     ((field, new),) = change.items()
     thing = f"the {source.shape}"

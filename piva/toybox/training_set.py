@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from piva.toybox.instructed import instructed_edit
 from piva.toybox.render import Rendering, render
 from piva.toybox.scene import Scene, Split, sample_scene
 
@@ -44,6 +45,13 @@ class Geometry:
     objects: np.ndarray  # uint8 [N, 1, S, S], 1 where any object is seen, memory-mapped
 
 
+@dataclass(frozen=True)
+class EditedSet(TrainingSet):
+    """Pictures and scenes after an edit, and the instruction that leads to them."""
+
+    instructions: list[str]  # N
+
+
 def load_or_render(
     folder: Path, split: Split, n: int, first_seed: int = 0, size: int = 64, workers: int | None = None
 ) -> TrainingSet:
@@ -72,6 +80,16 @@ def load_or_render_geometry(
     paths = [folder / f"{name}-{kind}.npy" for kind in ("depth", "objects")]
     kinds = [(np.float16, 1), (np.uint8, 1)]
     return Geometry(*_filled(paths, kinds, _geometry, (split, first_seed, n, size), workers))
+
+
+def load_or_render_edits(
+    folder: Path, split: Split, n: int, first_seed: int = 0, size: int = 64, workers: int | None = None
+) -> EditedSet:
+    """An edit (`instructed_edit`) of each scene that `load_or_render` draws, kept and resumed alike."""
+    path = folder / f"{split}-{first_seed}-{n}-{size}px-edited.npy"
+    (images,) = _filled([path], [(np.uint8, 3)], _edited, (split, first_seed, n, size), workers)
+    edits = [instructed_edit(first_seed + i, split) for i in range(n)]
+    return EditedSet(images, [edit.target for edit in edits], [edit.instruction for edit in edits])
 
 
 def _filled(
@@ -117,6 +135,12 @@ def _rendering(chunk: Chunk) -> Rendering:
 
 def _images(chunk: Chunk) -> tuple[np.ndarray, ...]:
     return (_rendering(chunk).image.mul(255).round().byte().numpy(),)
+
+
+def _edited(chunk: Chunk) -> tuple[np.ndarray, ...]:
+    split, first_seed, n, size = chunk
+    after = render([instructed_edit(first_seed + i, split).target for i in range(n)], size)
+    return (after.image.mul(255).round().byte().numpy(),)
 
 
 def _geometry(chunk: Chunk) -> tuple[np.ndarray, ...]:

@@ -14,13 +14,14 @@ from piva.commands.presets import expanded
 from piva.commands.run_all import command_lines
 from piva.commands.run_settings import run_settings
 from piva.errors import ConfigError
+from piva.instructed import SCENE_EDITORS
 from piva.methods import METHODS
 from piva.methods.presets import AUTHORS
 from piva.records import read_cases, read_run, run_folders
 from piva.registry import resolve
 from piva.sampling import SAMPLERS
 
-PICTURES = {"pictures": ("pie-toybox", METHODS | SAMPLERS), "scenes": ("noe-toybox", METHODS)}
+PICTURES = {"pictures": ("pie-toybox", METHODS | SAMPLERS), "scenes": ("noe-toybox", METHODS | SCENE_EDITORS)}
 
 
 @pytest.fixture

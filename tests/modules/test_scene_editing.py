@@ -228,9 +228,9 @@ def test_auxiliaries_are_the_scene_s_not_the_view_s(tiny_prior):
 
 
 def test_the_history_waits_for_no_device_until_it_is_read(monkeypatch):
-    from piva.scene_editing import _History
+    from piva.scene_editing import History
 
-    history, values = _History(), [torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])]
+    history, values = History(), [torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])]
 
     def waits(*_):
         raise AssertionError("read")

@@ -200,8 +200,8 @@ def test_without_its_text_encoder_a_prior_knows_the_prompts_it_has_met(tiny_pipe
 
 
 def test_a_prompt_of_10000_characters_is_cut_with_a_warning(tiny_prior, pipeline):
-    prompt = "red cube " * 1112
-    with pytest.warns(UserWarning, match=r"prompt 'red cube .*\.\.\.' has \d+ tokens, of which .* reads 40"):
+    prompt = "red sphere " * 1112
+    with pytest.warns(UserWarning, match=r"prompt 'red sphere .*\.\.\.' has \d+ tokens, of which .* reads 40"):
         embedding = tiny_prior.embed([prompt])
     assert tiny_prior.cut_prompts[prompt].endswith(f" tokens, of which {tiny_prior.name} reads 40")
     assert embedding.shape == (1, 40, 32)

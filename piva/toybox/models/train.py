@@ -12,12 +12,15 @@ RECIPES: dict[str, str] = {
     "vae": "piva.toybox.models.vae:VAESettings",
     "diffusion": "piva.toybox.models.diffusion:DiffusionSettings",
     "controlnet": "piva.toybox.models.controlnet:ControlNetSettings",
+    "instruct_pix2pix": "piva.toybox.models.instruct_pix2pix:InstructPix2PixSettings",
     "clip": "piva.toybox.models.clip:ClipSettings",
     "perceptual": "piva.toybox.models.perceptual:PerceptualSettings",
     "judge": "piva.toybox.models.judge:JudgeSettings",
     "silhouette": "piva.toybox.models.silhouette:SilhouetteSettings",
 }
 """What can be trained: name -> the recipe's settings; its `train` stands in the same module."""
+STEERING = ("controlnet", "instruct_pix2pix")
+"""Recipes that start from a trained pipeline."""
 SPATIAL = ("controlnet", "silhouette")
 """Recipes that are trained on depths or outlines too."""
 
@@ -39,7 +42,7 @@ class Where:
     """Autoencoder the diffusion model is trained on; FOLDER/vae/export by default."""
 
     pipeline: Path | None = None
-    """Pipeline the ControlNet is trained for; the shipped one by default."""
+    """Pipeline the ControlNet or InstructPix2Pix is trained for; the shipped one by default."""
 
     install: bool = False
     """Copies the weights into the package when the training is done, with a record of the recipe."""
@@ -50,7 +53,7 @@ def train_command(name: str, where: Where, settings: Any) -> Path:
     from piva.toybox.models import weights
     from piva.toybox.models.install import install, machine_name
     from piva.toybox.models.training import pick_device
-    from piva.toybox.training_set import load_or_render, load_or_render_geometry
+    from piva.toybox.training_set import load_or_render, load_or_render_edits, load_or_render_geometry
 
     pictures = where.data or where.folder / "data"
     data = load_or_render(pictures, "train", where.scenes)
@@ -59,10 +62,12 @@ def train_command(name: str, where: Where, settings: Any) -> Path:
     extra: dict[str, Any] = {}
     if name == "diffusion":
         extra["vae_folder"] = where.vae or where.folder / "vae" / "export"
-    if name == "controlnet":
+    if name in STEERING:
         extra["pipeline_folder"] = where.pipeline or weights.folder("diffusion")
     if name in SPATIAL:
         extra["geometry"] = load_or_render_geometry(pictures, "train", where.scenes)
+    if name == "instruct_pix2pix":
+        extra["edited"] = load_or_render_edits(pictures, "train", where.scenes)
     export: Path = recipe(settings, where.folder / name, data, **extra)
     if not where.install:
         return export
