@@ -46,7 +46,9 @@ class Window:
 
     @property
     def part(self):
-        return {name: values[0] for name, values in parse_qs(self.tab.evaluate("location.hash").lstrip("#")).items()}
+        """What the address says besides the first page."""
+        said = {name: values[0] for name, values in parse_qs(self.tab.evaluate("location.hash").lstrip("#")).items()}
+        return {name: value for name, value in said.items() if (name, value) != ("page", "1")}
 
     def everything(self, part):
         """Ids of the cases that a part of the page selects, over its pages."""

@@ -57,12 +57,12 @@ function parse(hash) {
   };
 }
 
-/** The shortest address that says a state. */
+/** The shortest address that says a state; never a bare #, which would lead to the top of the page. */
 function address(state) {
   const usual = parse("");
   const plain = { ...state, range: state.range.map(writeRange) };
   const said = Object.keys(usual).filter(name => name !== "unknown" && String(plain[name]) !== String(usual[name]));
-  return "#" + new URLSearchParams(said.map(name => [name, String(plain[name])]));
+  return "#" + (new URLSearchParams(said.map(name => [name, String(plain[name])])).toString() || "page=1");
 }
 
 function readRange(text) {

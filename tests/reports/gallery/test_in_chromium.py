@@ -1,6 +1,5 @@
 """The page as a person has it: opened from file:// in Chromium, by mouse and by keys."""
 
-import re
 from urllib.parse import parse_qs
 
 import pytest
@@ -57,6 +56,9 @@ def test_it_loads_with_pictures_of_one_page_only_and_asks_no_network(window, fil
     assert window.ids == IDS[:20]
     assert window.status == f"n = {N} of {N} cases, 1–20 shown"
     assert window.tab.evaluate("document.querySelector('article.case img').naturalWidth") == 16
+    pictures = [url for url in window.asked if "/pictures/" in url]
+    assert pictures
+    assert not any(id_ in url for id_ in IDS[20:] for url in pictures)
     assert all(url.startswith(file.parent.as_uri()) for url in window.asked if url not in ("about:blank", "data:,"))
 
 
@@ -209,6 +211,29 @@ def test_keys_lead_through_cases_and_pages(window, file):
     assert window.tab.is_visible("#help")
 
 
+def test_a_case_that_is_closed_leaves_the_page_where_it_was(window, file):
+    window.open(file)
+    card = window.tab.locator("article.case").nth(8)
+    card.scroll_into_view_if_needed()
+    card.locator("button.open").click()
+    window.drawn()
+    before = window.tab.evaluate("scrollY")
+    assert before > 1000
+    window.tab.keyboard.press("Escape")
+    window.drawn()
+    assert abs(window.tab.evaluate("scrollY") - before) < 200
+    assert window.part == {}
+
+
+def test_the_theme_can_be_changed(window):
+    brightness = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    assert min(window.tab.evaluate(brightness)) > 200
+    window.tab.keyboard.press("t")
+    assert max(window.tab.evaluate(brightness)) < 40
+    window.tab.click("#theme-button")
+    assert min(window.tab.evaluate(brightness)) > 200
+
+
 def test_slider_and_blink_lay_the_source_over_every_edit(window, file):
     window.open(file)
     window.tab.keyboard.press("s")
@@ -225,7 +250,8 @@ def test_slider_and_blink_lay_the_source_over_every_edit(window, file):
     assert abs(int(sliders.first.input_value()) - 25) <= 4
     under = strip.locator("img.under").first
     assert under.get_attribute("src") == f"pictures/source-16x16/{IDS[0]}.png"
-    assert re.search(r"inset\(0(px)? (calc\(100% - )?[\d.]+%", under.evaluate("img => getComputedStyle(img).clipPath"))
+    cut = 100 - int(sliders.first.input_value())
+    assert under.evaluate("img => getComputedStyle(img).clipPath") == f"inset(-1px {cut}% -1px -1px)"
     sliders.first.blur()
     window.tab.keyboard.press("b")
     window.drawn()
