@@ -33,7 +33,7 @@ class Options:
     edits: int = 24
     """Cases that workers edit, in batches of two."""
 
-    steps: int = 50
+    steps: int = 30
     """Updates of each edit by workers."""
 
     workers: tuple[int, ...] = (1, 2)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from benchmarks.speed.memory import in_new_process
@@ -30,7 +31,8 @@ def archive_seconds(root: Path, keys: Sequence[str]) -> dict[str, float]:
         "piva show": ["show", first, "--runs", str(root)],
         "piva compare": ["compare", first, second, "--runs", str(root)],
     }
-    with patch.dict(os.environ, ONE_THREAD):
+    with patch.dict(os.environ, ONE_THREAD), TemporaryDirectory() as out:
+        commands["piva report --tables-only"] = ["report", "--tables-only", "--runs", str(root), "--out", out]
         found = {name: command_seconds(words) for name, words in commands.items()}
         return found | in_new_process(table_seconds, root)
 
