@@ -7,6 +7,9 @@ from reports.origins import how_made
 from reports.ranking import BEST, SECOND
 from reports.sheet import Sheet
 
+COUNTS = (
+    "n is the number of cases that ended well, unless said. Of a difference a/b/c: better, equal, worse in so many."
+)
 _ESCAPED = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": "$|$", "[": "{[}", "]": "{]}",
@@ -31,7 +34,8 @@ def escaped(text: str) -> str:
 
 def _sheet(sheet: Sheet) -> str:
     grids = sheet.grids()
-    below = [*(f"{number}: {mark}." for mark, number in sheet.notes.items()), *sheet.footer()]
+    marks = [f"{number}: {mark}." for mark, number in sheet.notes.items()]
+    below = [*marks, *sheet.footer(), COUNTS, f"Made by `{sheet.command}`."]
     tables = [_table(grid, below if grid is grids[0] else []) for grid in grids]
     made = [f"{row.label}: {'; '.join(how_made(row.run.record))}" for row in sheet.rows]
     comments = [f"{sheet.title}", f"Made by: {sheet.command}", *made]

@@ -1,5 +1,7 @@
 """show, compare and report read what run wrote."""
 
+import re
+
 import pytest
 from harness_world import use_plain_world, write_bench
 
@@ -68,8 +70,22 @@ def test_report_writes_tables_and_page(out, capsys):
     assert f"page: {out / 'report' / 'index.html'}" in text
     table = (out / "report" / "table.md").read_text()
     assert "9/10, 1 failed" in table
-    assert (out / "report" / "table.csv").read_text().startswith("benchmark,split,run,edit_key,type,metric")
-    assert (out / "report" / "index.html").read_text().count('<section class="case"') == 10
+    assert (out / "report" / "table.csv").read_text().startswith("benchmark,benchmark_version,split,run,edit_key,")
+    for name in ("table.tex", "table.parquet", "cases.parquet"):
+        assert f"{out / 'report' / name}" in text
+    assert "000000000004" in (out / "report" / "index.html").read_text()
+
+
+def test_report_breaks_tables_down_and_writes_no_page(out, capsys, tmp_path):
+    arguments = ["--runs", str(out), "--out", str(tmp_path / "r"), "--by", "group", "scene", "--tables-only"]
+    assert main(["report", *arguments]) == 0
+    assert "--by scene: no case says its scene" in capsys.readouterr().err
+    table = (tmp_path / "r" / "table.md").read_text()
+    assert "By group." in table
+    assert re.search(r"\| addition \| dds[^|]*\| 1/1 \|", table)
+    assert sorted(file.name for file in (tmp_path / "r").iterdir()) == [
+        "cases.parquet", "table.csv", "table.md", "table.parquet", "table.tex",
+    ]  # fmt: skip
 
 
 def test_report_takes_runs_and_a_baseline(out, capsys, tmp_path):
