@@ -8,6 +8,7 @@ class Window:
 
     def __init__(self, browser, **facts):
         self.tab = browser.new_page(**{"viewport": {"width": 1300, "height": 900}} | facts)
+        self.tab.set_default_timeout(120_000)
         self.wrong, self.asked = [], []
         self.tab.on("console", lambda message: self.wrong.append(message.text) if message.type != "log" else None)
         self.tab.on("pageerror", lambda error: self.wrong.append(str(error)))
@@ -25,8 +26,8 @@ class Window:
         self.drawn()
 
     def drawn(self):
-        """Waits until what the address says is drawn: its event comes before a timer that is set now."""
-        self.tab.evaluate("() => new Promise(done => setTimeout(done, 20))")
+        """Waits until what the address says is drawn, for which the page has an event."""
+        self.until("address(parse(location.hash)) === address(state)")
 
     def until(self, claim):
         """Waits for a claim; the page forbids what Playwright's own way of waiting needs."""

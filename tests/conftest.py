@@ -39,7 +39,7 @@ def chromium():
     program = os.environ.get("PIVA_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if program is None:
         pytest.skip("no Chromium: none is on the PATH, and PIVA_CHROMIUM names none")
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install playwright")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=120_000)
         yield browser
