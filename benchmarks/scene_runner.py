@@ -122,7 +122,7 @@ def _by_scene(cases: Sequence[SceneEditCase]) -> Iterator[tuple[Path, list[Scene
 
 
 def _begun(job: SceneJob, plan: Plan[SceneEditCase], case: SceneEditCase) -> CaseRecord:
-    return begun(job, plan, case, src=case.edit.source, tgt=case.edit.target)
+    return begun(job, plan, case, scene=case.edit.scene, src=case.edit.source, tgt=case.edit.target)
 
 
 def _edit_and_score(job: SceneJob, scene: Scene, case: SceneEditCase, record: CaseRecord, edited: bool) -> None:
