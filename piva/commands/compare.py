@@ -29,12 +29,13 @@ class CompareConfig(Settings):
 
 def main(arguments: Sequence[str]) -> int:
     """Prints the differences."""
-    config = parse(CompareConfig, "compare", arguments, "Paired differences a - b, with 95 % bootstrap intervals.")
+    config = parse(CompareConfig, "compare", arguments, "Paired differences a - b, with 95 % intervals.")
     from rich.table import Table
 
     from reports.documents import groups
     from reports.reading import COSTS, labels, load_runs
-    from reports.tables import check_names, head, paired, present, shown
+    from reports.sheet import WORKED_OUT
+    from reports.tables import check_names, head, pairs, present, shown
     from reports.terminal import wide_console
 
     a, b = load_runs([config.a, config.b], config.runs)
@@ -42,18 +43,20 @@ def main(arguments: Sequence[str]) -> int:
     check_names(config.metrics, [a, b])
     names = [name for name in config.metrics or every if present([a], [name]) and present([b], [name])]
     label_a, label_b = labels([a, b])
-    print(f"a: {label_a}  {a.path}\nb: {label_b}  {b.path}\n{len(a.ok.keys() & b.ok.keys())} cases in both")
+    print(f"a: {label_a}  {a.path}\nb: {label_b}  {b.path}\n{len(a.scored & b.scored)} cases in both")
     if len(groups([a, b])) > 1:
         print("NOTE: the runs are of different benchmarks, versions or splits")
     differing = [n for n in names if a.record.metrics.get(n) != b.record.metrics.get(n)]
     if differing:
         print(f"NOTE: scored by different metrics: {', '.join(differing)}")
     table = Table("", "a - b", "95 % interval", "n", "missing", "a better", "equal", "b better", box=None)
-    for name in names:
-        pair = paired(a, b, name)
+    found = pairs(a, b, names)
+    for name, pair in found.items():
         low, high = (shown(name, bound, signed=True) for bound in (pair.low, pair.high))
         bounds = "" if pair.low is None else f"{low} to {high}"
         counts = [str(pair.n), str(pair.missing or ""), str(pair.wins), str(pair.ties), str(pair.losses)]
         table.add_row(head(name), shown(name, pair.mean, signed=True), bounds, *counts)
     wide_console().print(table)
+    if any(pair.worked_out for pair in found.values()):
+        print(WORKED_OUT)
     return COMPLETE

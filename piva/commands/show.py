@@ -36,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
     from reports.origins import how_made
     from reports.reading import COSTS, info, load_runs
+    from reports.sheet import WORKED_OUT
     from reports.tables import present, rows, shown
     from reports.terminal import wide_console
 
@@ -59,7 +60,9 @@ def main(arguments: Sequence[str]) -> int:
         mean = f"{shown(name, interval.mean)} {scale}"
         table.add_row(name, mean, bounds, str(interval.n), str(interval.missing or ""), facts.about)
     console.print(table)
-    print(f"{len(run.ok)} of {len(run.planned)} cases scored" + "".join(f"; {mark}" for mark in row.marks))
+    if any(interval.worked_out for interval in row.cells.values()):
+        print(WORKED_OUT)
+    print(f"{row.ok} of {row.planned} cases scored" + "".join(f"; {mark}" for mark in row.marks))
     _print_failures(run, config.failures)
     return COMPLETE
 
