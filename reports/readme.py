@@ -21,6 +21,8 @@ from reports.tables import head, pairs, present, rows, shown
 
 HERE = Path(__file__).parent
 COMMAND = "make tables"
+NO_BREAK = ",\N{NO-BREAK SPACE}"
+"""Between the ends of an interval, so that a narrow cell has the mean in one line and the interval in the next."""
 FOOTER = (
     "Cells: mean [95 % bootstrap interval over cases]; a row `a - b` is the paired difference on the same cases.",
     f"Made by `{COMMAND}` from [these records](reports/records). How each row was made, and how many cases got better:",
@@ -99,7 +101,7 @@ def _cells(own: Mapping[str, Interval], all_rows: Sequence[Mapping[str, Interval
     for name, interval in own.items():
         digits = digits_of(name, [cells[name] for cells in all_rows])
         mean, *ends = (shown(name, value, signed, digits) for value in (interval.mean, interval.low, interval.high))
-        texts.append(f"{mean} [{', '.join(ends)}]")
+        texts.append(f"{mean} [{NO_BREAK.join(ends)}]")
     return texts
 
 

@@ -22,13 +22,17 @@ COLUMNS = (
 ERRORS_SHOWN = 3
 KEY_DIGITS = 8
 BAR = 20
+WIDE = 100
+"""Columns of a terminal from which on there is room for the whole bar."""
+BESIDES = 52
+"""Columns beside the runs' names and the bar."""
 WIDTH_OF_A_SENTENCE = 300
 
 _COLOURS = {"running": "green", "done": "cyan", "silent": "yellow", "gone": "red", "stopped": "yellow"}
 
 
 def names_of(found: Sequence[Standing]) -> list[str]:
-    """The runs' names: the beginning of their keys, the benchmark, and what `piva report` calls them."""
+    """The runs' names: the beginning of their keys, what `piva report` calls them, and the benchmark."""
     by_benchmark: dict[str, list[RunRecord]] = {}
     for standing in found:
         if standing.record is not None:
@@ -41,7 +45,7 @@ def names_of(found: Sequence[Standing]) -> list[str]:
             names.append(_clean(str(standing.path)))
         else:
             label = next(labels[record.benchmark])
-            names.append(_clean(f"{record.edit_key[:KEY_DIGITS]} {record.benchmark} {label}"))
+            names.append(_clean(f"{record.edit_key[:KEY_DIGITS]} {label} on {record.benchmark}"))
     return names
 
 
@@ -65,7 +69,7 @@ def picture(
     """
     pairs = sorted(zip(names_of(found), found, strict=True), key=lambda pair: (pair[1].state == "done", pair[0]))
     names, some = zip(*pairs[:rows], strict=True) if pairs else ((), ())
-    parts: list[RenderableType] = [_progress(some, names)]
+    parts: list[RenderableType] = [_progress(some, names, width)]
     if len(found) > 1:
         parts.append(
             Text(summary(found) + (f" ({len(found) - len(some)} not shown)" if len(found) > len(some) else ""))
@@ -81,16 +85,22 @@ def picture(
     return Group(*parts)
 
 
-def _progress(found: Sequence[Standing], names: Sequence[str]) -> Table:
-    right = [Column(name, justify="right") for name in ("cases", "failed", "a minute", "left")]
-    table = Table(Column("run", no_wrap=True), Column("", width=BAR), *right, "", box=None)
+def _progress(found: Sequence[Standing], names: Sequence[str], width: int) -> Table:
+    bar = BAR if width >= WIDE else BAR // 2
+    right = [Column(name, justify="right", no_wrap=True) for name in ("cases", "failed", "a minute", "left")]
+    table = Table(_run_column("run", names, width - bar - BESIDES), Column("", width=bar), *right, "", box=None)
     for standing, name in zip(found, names, strict=True):
-        bar = ProgressBar(total=max(1, standing.planned), completed=standing.done, width=BAR)
+        progress = ProgressBar(total=max(1, standing.planned), completed=standing.done, width=bar)
         failed = str(len(standing.errors) or "")
         cells = [f"{standing.done}/{standing.planned}", failed, speed(standing), time_left(standing)]
-        state = Text(standing.state, style=_COLOURS.get(standing.state, ""))
-        table.add_row(Text(name), bar, *map(Text, cells), state)
+        state = Text(standing.state, style=_COLOURS.get(standing.state, ""), no_wrap=True)
+        table.add_row(Text(name), progress, *map(Text, cells), state)
     return table
+
+
+def _run_column(title: str, names: Sequence[str], room: int) -> Column:
+    """Runs' names, cut off at their ends where there is no room."""
+    return Column(title, no_wrap=True, overflow="ellipsis", width=min(max(map(len, [title, *names])), max(room, 20)))
 
 
 def _means(found: Sequence[Standing], names: Sequence[str], metrics: Sequence[str], width: int) -> Table:
@@ -101,14 +111,16 @@ def _means(found: Sequence[Standing], names: Sequence[str], metrics: Sequence[st
         for standing, usual in zip(found, counts, strict=True)
     ]
     widths = [max(len(head(name)), *(len(row[k]) for row in cells)) + 2 for k, name in enumerate(metrics)]
-    title = "mean ± half its 95 % interval"
-    room, fit = width - max(map(len, [title, *names])) - 10, 1
-    while fit < len(metrics) and sum(widths[: fit + 1]) <= room:
-        fit += 1
-    columns = [Column(name, justify="right", no_wrap=True) for name in ("n", *map(head, metrics[:fit]))]
-    table = Table(Column(title, no_wrap=True), *columns, box=None)
+    column = _run_column("mean ± half of its interval", names, width // 3)
+    room = width - (column.width or 0) - 10
+    fit: list[int] = []
+    for k, needed in enumerate(widths):
+        if not fit or sum(widths[other] for other in fit) + needed <= room:
+            fit.append(k)
+    right = [Column(name, justify="right", no_wrap=True) for name in ("n", *(head(metrics[k]) for k in fit))]
+    table = Table(column, *right, box=None)
     for name, usual, row in zip(names, counts, cells, strict=True):
-        table.add_row(Text(name), str(usual), *map(Text, row[:fit]))
+        table.add_row(Text(name), str(usual), *(Text(row[k]) for k in fit))
     return table
 
 

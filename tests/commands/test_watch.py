@@ -43,7 +43,7 @@ def test_a_real_process_is_watched_from_before_it_begins_until_it_ends(tmp_path,
         assert main(["watch", str(folder), "--every", "0.05"]) == 1
     finally:
         assert worker.wait() == 0
-    lines = [line.removeprefix("aa11 pie-toybox dds: ") for line in capfd.readouterr().out.splitlines()]
+    lines = [line.removeprefix("aa11 dds on pie-toybox: ") for line in capfd.readouterr().out.splitlines()]
     assert lines[0] == f"{folder}: nothing is recorded yet"
     assert "b: edit failed: RuntimeError: no" in lines
     counts = [next(word for word in line.split() if "/" in word) for line in lines if " cases" in line]
@@ -56,7 +56,7 @@ def test_a_real_process_is_watched_from_before_it_begins_until_it_ends(tmp_path,
 def test_a_run_that_is_done_is_shown_and_that_is_all(done, capsys):
     started = time.monotonic()
     assert main(["watch", "aa11", "--runs", str(done.parents[1])]) == 0
-    assert capsys.readouterr().out == "aa11 pie-toybox dds: done, 2/2 cases\n"
+    assert capsys.readouterr().out == "aa11 dds on pie-toybox: done, 2/2 cases\n"
     assert time.monotonic() - started < 2  # the default is to look again after that
 
 
@@ -80,7 +80,7 @@ def test_a_folder_of_runs_waits_for_the_next_run_unless_nothing_came_for_a_while
 
     monkeypatch.setattr(time, "sleep", next_run)
     assert main(["watch", str(done.parent), "--every", "7"]) == 0
-    assert "bb22 pie-toybox dds bb22: done, 1/1 cases" in capsys.readouterr().out
+    assert "bb22 dds bb22 on pie-toybox: done, 1/1 cases" in capsys.readouterr().out
 
 
 def test_ctrl_c_ends_the_watch_with_130(done, monkeypatch):
@@ -103,4 +103,4 @@ def test_in_a_terminal_the_picture_is_drawn_anew(done, monkeypatch, capsys):
 
     monkeypatch.setattr("reports.terminal.wide_console", lambda: Console(force_terminal=True, width=100, height=30))
     assert main(["watch", "aa11", "--runs", str(done.parents[1])]) == 0
-    assert "aa11 pie-toybox dds" in capsys.readouterr().out
+    assert "aa11 dds on pie-toybox" in capsys.readouterr().out

@@ -199,9 +199,9 @@ def test_the_picture_has_progress_means_and_the_last_errors(folder):
     (folder / "run.json").write_text(record_of(*"abcdef", "g").model_dump_json())
     grow(folder, BEGAN + 60, *own, *errors)
     found = stands(WatchedRun(folder), BEGAN + 60)
-    text = shown([found], BEGAN + 90)
-    assert "aa11 pie-toybox dds" in text
-    assert "6/7 4 6 0:00:10 running" in " ".join(text.split())
+    text = " ".join(shown([found], BEGAN + 90).split())
+    assert "aa11 dds on pie-toybox" in text
+    assert "6/7 4 6 0:00:10 running" in text
     assert "300.0 ± 138.6" in text  # 1.96 * 0.1 / sqrt(2)
     assert "the last case ended 0:00:30 ago; 6 a minute over 0:01:00" in text
     assert [name in text for name in ("a: edit failed", "b: edit failed", "d: edit failed: Ed [2Jx")] == [
@@ -223,7 +223,7 @@ def test_of_many_runs_those_at_work_come_first_and_the_rest_is_counted(folder):
     assert lines[1].split()[0] == "aa11"
     assert lines[2].split()[0] == "bb01"
     assert lines[3] == "6 runs: 5 done, 1 running; 5/9 cases (4 not shown)"
-    assert names_of(found)[1] == "bb01 pie-toybox dds seed=1"
+    assert names_of(found)[1] == "bb01 dds seed=1 on pie-toybox"
 
 
 def test_means_are_the_usual_ones_or_any(folder):
