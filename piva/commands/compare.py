@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     from reports.tables import check_names, head, pairs, present, shown
     from reports.terminal import wide_console
 
-    a, b = load_runs([config.a, config.b], config.runs)
+    (a,), (b,) = (load_runs([name], config.runs) for name in (config.a, config.b))  # which may be the same
     every = [*a.record.metrics, *COSTS]
     check_names(config.metrics, [a, b])
     names = [name for name in config.metrics or every if present([a], [name]) and present([b], [name])]
