@@ -25,7 +25,7 @@ def floor_seconds(world: World, contender: Contender, rows: Rows, size: int, ste
 
 
 class Calls:
-    """The two calls of a step, with their inputs.
+    """The calls of a step, with their inputs.
 
     Args:
         rows: of each of the cases, or of each view of a scene.
@@ -47,6 +47,7 @@ class Calls:
         self.prior, self.rows = prior, rows
         self.frozen = self._inputs((rows.prior + rows.psi) * size, prompts)
         self.trained = self._inputs(rows.trained * size, prompts)
+        self.differentiated = self._inputs(rows.differentiated * size, prompts)
         adapters = [adapter(k) for k in range(rows.psi + rows.trained)]
         self.psi = [Segment(psi, rows.prior * size, depth) for psi in adapters[: rows.psi]]
         self.segments = [Segment(one, k * size, depth) for k, one in enumerate(adapters[rows.psi :])]
@@ -72,7 +73,7 @@ class Calls:
         return x.to(device), t.to(device), self.prior.embed(list(islice(cycle(prompts), n)))
 
     def step(self) -> None:
-        """Both, each if it has rows; the gradients are dropped."""
+        """All of them, each if it has rows; the gradients are dropped."""
         if self.frozen is not None:
             with torch.no_grad():
                 self.prior.predict(*self.frozen, self.psi)
@@ -80,3 +81,6 @@ class Calls:
             self.prior.predict(*self.trained, self.segments).square().mean().backward()
             for p in self.parameters:
                 p.grad = None
+        if self.differentiated is not None:
+            x, t, embedding = self.differentiated
+            self.prior.predict(x.detach().requires_grad_(), t, embedding).square().mean().backward()

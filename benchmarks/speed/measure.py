@@ -55,7 +55,7 @@ def _round(world: World, chosen: Sequence[Contender], steps: int, title: str) ->
     """Everyone once."""
     methods = set()
     for contender in chosen:
-        if contender.method not in methods:
+        if contender.has_twin and contender.method not in methods:
             methods.add(contender.method)
             for variant in (LITERAL, CAREFUL):
                 say(f"{title}: {contender.method}, {variant}")
@@ -72,7 +72,7 @@ def _floors(world: World, contender: Contender, steps: int, size: int) -> Iterat
     needs = dict(contender.needs) | ({PSI_TRAINING: Rows(trained=1)} if contender.psi_steps else {})
     for name, rows in needs.items():
         seconds = floor_seconds(world, contender, rows, size, min(steps, _FLOOR_STEPS))
-        yield Key(contender.name, FLOOR, name, size), Visit(seconds, rows.prior + rows.psi, rows.trained)
+        yield Key(contender.name, FLOOR, name, size), Visit(seconds, rows.forward, rows.backward)
 
 
 def _splits(world: World, chosen: Sequence[Contender], seconds: dict[Key, list[float]]) -> dict[Key, dict[str, float]]:
@@ -91,7 +91,8 @@ def _peaks(options: Options, chosen: Sequence[Contender], seconds: dict[Key, lis
     """Peak memory of the twins, and of ours at batch 1 and the best batch sizes; cold and warm have the same."""
     peaks: dict[Key, Peak] = {}
     for contender in chosen:
-        jobs = [(Key(contender.method, variant, ANY, 1), variant, 1) for variant in (LITERAL, CAREFUL)]
+        twins = (LITERAL, CAREFUL) if contender.has_twin else ()
+        jobs = [(Key(contender.method, variant, ANY, 1), variant, 1) for variant in twins]
         for size in sorted({1} | {best_size(seconds, contender.name, OURS, visit) for visit in (COLD, WARM)}):
             jobs.append((Key(contender.name, OURS, ANY, size), OURS, size))
         for key, variant, size in jobs:

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from piva.config import PriorConfig, Tracker
+from piva.errors import ConfigError
+from piva.methods import METHODS
+from piva.registry import unknown
+from piva.sampling import SAMPLERS
 
 
 @dataclass(frozen=True)
 class Options:
     """How to measure; nothing here says how to edit but for steps and prior."""
 
-    methods: tuple[Literal["dds", "piva"], ...] = ("dds", "piva")
-    """Piva is measured as it comes (psi alongside, phi fused) and with stored psi."""
+    methods: tuple[str, ...] = tuple(METHODS | SAMPLERS)
+    """Piva is measured as it comes (psi alongside, phi fused) and with stored psi. Literal twins have dds and piva."""
 
     cases: int = 4
     """Cases that each contender edits in a repeat; a larger batch edits one batch."""
@@ -49,6 +52,11 @@ class Options:
 
     markdown: Path | None = None
     """Write the tables here; between its results markers where the file has them, as `piva report --into` does."""
+
+    def __post_init__(self) -> None:
+        for name in self.methods:
+            if name not in METHODS | SAMPLERS:
+                raise ConfigError(unknown("method", name, METHODS | SAMPLERS))
 
     @property
     def psi_training(self) -> int:

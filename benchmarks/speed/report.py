@@ -51,7 +51,7 @@ class Line:
     seconds: float  # an edit: median over repeats
     fastest: float
     slowest: float
-    times_literal: float  # the literal twin's seconds over these
+    times_literal: float | None  # the literal twin's seconds over these; None where there is no twin
     over_floor: float  # these over the floor's, in its best batch
     peak: Peak | None
 
@@ -82,7 +82,8 @@ class Report:
 def build(options: Options, chosen: Sequence[Contender], measured: Measured, provenance: dict[str, Any]) -> Report:
     """The report of what was measured."""
     lines = [line for contender in chosen for line in _Lines(options, contender, measured).all()]
-    steps = [_step_line(options, measured, key, shares) for key, shares in measured.splits.items()]
+    made = {contender.name: int(options.steps * contender.share) for contender in chosen}
+    steps = [_step_line(made[key.contender], measured, key, shares) for key, shares in measured.splits.items()]
     return Report(facts_of(options), provenance, lines, steps)
 
 
@@ -97,11 +98,12 @@ class _Lines:
 
     def __init__(self, options: Options, contender: Contender, measured: Measured):
         self.steps, self.contender, self.measured = options.steps, contender, measured
-        self.literal = measured.seconds[Key(contender.method, LITERAL, ANY, 1)]
+        self.literal = measured.seconds.get(Key(contender.method, LITERAL, ANY, 1))
         self.floors = {visit: self._floor(visit, options.psi_training) for visit in (COLD, WARM)}
 
     def all(self) -> list[Line]:
-        lines = [self._line(Key(self.contender.method, variant, ANY, 1), COLD) for variant in (LITERAL, CAREFUL)]
+        twins = (LITERAL, CAREFUL) if self.literal else ()
+        lines = [self._line(Key(self.contender.method, variant, ANY, 1), COLD) for variant in twins]
         for visit in (COLD, WARM):
             keys = [key for key in self.measured.seconds if key[:3] == (self.contender.name, OURS, visit)]
             lines += [self._line(key, visit) for key in keys]
@@ -110,7 +112,8 @@ class _Lines:
 
     def _floor(self, visit: str, psi_steps: int) -> list[float]:
         """Seconds of all UNet rows of an edit, in each repeat."""
-        steps = [self.steps * seconds for seconds in self._best_floor(visit)]
+        made = int(self.steps * self.contender.share)
+        steps = [made * seconds for seconds in self._best_floor(visit)]
         if visit == WARM or not self.contender.psi_steps:
             return steps
         return [a + psi_steps * b for a, b in zip(steps, self._best_floor(PSI_TRAINING), strict=True)]
@@ -131,7 +134,7 @@ class _Lines:
         rows = self.contender.needs[visit]
         psi_rows = self.contender.psi_steps if visit == COLD else 0
         key = Key(self.contender.name, FLOOR, visit, size)
-        return self._filled(key, True, (rows.prior + rows.psi, rows.trained, psi_rows), self.floors[visit], visit, None)
+        return self._filled(key, True, (rows.forward, rows.backward, psi_rows), self.floors[visit], visit, None)
 
     def _filled(
         self,
@@ -145,14 +148,15 @@ class _Lines:
         return Line(
             self.contender.name, key.variant, key.visit, key.size, is_best, *rows,
             seconds=median(seconds), fastest=min(seconds), slowest=max(seconds),
-            times_literal=ratio(self.literal, seconds), over_floor=ratio(seconds, self.floors[floor]), peak=peak,
+            times_literal=ratio(self.literal, seconds) if self.literal else None,
+            over_floor=ratio(seconds, self.floors[floor]), peak=peak,
         )  # fmt: skip
 
 
-def _step_line(options: Options, measured: Measured, key: Key, split: Mapping[str, float]) -> StepLine:
+def _step_line(steps: int, measured: Measured, key: Key, split: Mapping[str, float]) -> StepLine:
     whole = sum(split.values())
     shares = {name: seconds / whole for name, seconds in split.items()}
-    in_steps = (1 - sum(shares[name] for name in ONCE)) / options.steps
+    in_steps = (1 - sum(shares[name] for name in ONCE)) / steps
     seconds = [in_steps * edit for edit in measured.seconds[key]]
     best = best_size(measured.seconds, key.contender, FLOOR, key.visit)
     floors = {size: measured.seconds[Key(key.contender, FLOOR, key.visit, size)] for size in (best, key.size)}

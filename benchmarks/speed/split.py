@@ -117,7 +117,7 @@ def splitting(split: Split, prior: Any, method: Any) -> Iterator[None]:
         (torch.Tensor, "backward", "representation"),
         (DrawPlan, "at", "draws"),
         (DrawPlan, "normal", "draws"),
-        (type(method), "direction", "scores"),
+        (type(method), "direction" if hasattr(method, "direction") else "edited", "scores"),
     ]
     with reporting(split, parts):
         yield

@@ -24,7 +24,8 @@ def grids(report: Report) -> list[Grid]:
 def _edit_row(line: Line) -> list[str]:
     peak = "" if line.peak is None else f"{line.peak.edit / 1e6:.0f} ({line.peak.loaded / 1e6:.0f})"
     rows = [f"{line.rows_forward:g}", f"{line.rows_backward:g}", str(line.psi_rows)]
-    ratios = [f"{line.times_literal:.2f}", f"{line.over_floor:.2f}"]
+    times = "–" if line.times_literal is None else f"{line.times_literal:.2f}"
+    ratios = [times, f"{line.over_floor:.2f}"]
     name = f"{line.contender}: {line.variant}" + (" (best)" if line.variant == OURS and line.is_best else "")
     return [name, line.visit, str(line.size), *rows, f"{line.seconds:.3f}", *ratios, peak]
 

@@ -21,6 +21,8 @@ from piva.data.pie_bench import load_image
 from piva.editing import EditInput, EditOutput, edit_batch
 from piva.records import RunFolder, RunRecord, read_cases
 from piva.row_store import RowStore
+from piva.sampling import SAMPLERS
+from piva.sampling.course import sample_batch
 from piva.scores import RowCache, SourceRows
 from piva.tracking import open_mirror
 
@@ -103,10 +105,15 @@ class Visits:
         watch = Split(self.world.now)
 
         def edit(inputs: Sequence[EditInput], on_step: OnStep) -> Sequence[EditOutput]:
-            made = watch.around(HARNESS, edit_batch)(
-                prior, method, inputs, steps=self.steps, seed=0, on_step=on_step, cache=self.cache,
-                psi_store=self.folder / "psi",
-            )  # fmt: skip
+            if method.name in SAMPLERS:
+                made = watch.around(HARNESS, sample_batch)(
+                    prior, method, inputs, steps=self.steps, seed=0, on_step=on_step
+                )
+            else:
+                made = watch.around(HARNESS, edit_batch)(
+                    prior, method, inputs, steps=self.steps, seed=0, on_step=on_step, cache=self.cache,
+                    psi_store=self.folder / "psi",
+                )  # fmt: skip
             if isinstance(self.cache, RowStore):
                 self.cache.flush()
             outputs.extend(made)
@@ -124,7 +131,8 @@ class Visits:
         for case in read_cases(path).values():
             if case.status != "ok":
                 raise RuntimeError(f"case {case.case_id} failed\n{case.traceback}")
-        return _visit(outputs, self.steps, watch, self.is_split)
+        made = method.made(self.steps) if method.name in SAMPLERS else self.steps
+        return _visit(outputs, made, watch, self.is_split)
 
     def _record(self, name: str, method: Any) -> RunRecord:
         return RunRecord(

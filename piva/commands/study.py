@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED, ConfigError
 
 if TYPE_CHECKING:
     from benchmarks.sweeps.schema import Sweep
-    from reports.studies.study import Study
+    from reports.studies.study import Part, Study
 
 ABOUT = """\
 Ablation studies: sweeps over one question, and a page with tables and figures made from what they recorded.
@@ -67,10 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         return _list()
     study, flags = resolve("study", STUDIES, config.name), given[place + 1 :]
     out = config.out or Path("runs") / "studies" / config.name
-    sweeps = _sweeps(study, flags, out)
-    code = COMPLETE
-    if not config.report_only:
-        code = _run(sweeps, out, config)
+    sweeps, code = _carried_out(study, _sweeps(study, flags, out), out, config)
     if config.dry_run or code == INTERRUPTED:
         return code
     words = ["piva", "study", config.name, *(["--out", str(config.out)] if config.out else [])]
@@ -111,19 +109,50 @@ def _sweeps(study: Study, flags: Sequence[str], out: Path) -> list[Sweep]:
     return [with_flags(sweep, flags, out / "sweeps") for sweep in study.sweeps()]
 
 
-def _run(sweeps: Sequence[Sweep], out: Path, config: StudyConfig) -> int:
-    """Plans the sweeps, or runs them one after another; ends with the first that cannot be run."""
+def _carried_out(study: Study, sweeps: Sequence[Sweep], out: Path, config: StudyConfig) -> tuple[list[Sweep], int]:
+    """(the sweeps, later ones over what earlier ones found; exit code), planned, run one after another, or only read.
+
+    Ends with the first that cannot be run.
+    """
+    found: list[Sweep] = []
+    worst = COMPLETE
+    for part, plain in zip(study.parts, sweeps, strict=True):
+        sweep = _over_earlier(part, plain, found, out)
+        found.append(sweep or plain)
+        if config.report_only:
+            continue
+        if sweep is None:
+            print(f"{part.file}: the parts before it, which its settings come from, are not done", file=sys.stderr)
+            if not config.dry_run:
+                worst = max(worst, SOME_FAILED)
+                continue
+            print("  planned with the methods' own defaults instead", file=sys.stderr)
+        code = _run(found[-1], out, config)
+        if code not in (COMPLETE, SOME_FAILED):
+            return [*found, *sweeps[len(found) :]], code
+        worst = max(worst, code)
+    return found, worst
+
+
+def _over_earlier(part: Part, sweep: Sweep, earlier: Sequence[Sweep], out: Path) -> Sweep | None:
+    """The part's sweep over what the parts before it found; None where they are not done."""
+    if part.below is None:
+        return sweep
+    from reports.reading import load_runs
+    from reports.studies.found import settings_of
+    from reports.studies.study import over
+
+    runs = load_runs([], out)
+    values = part.below([setting for one in earlier for setting in settings_of(one, runs)])
+    return None if values is None else over(sweep, values, out / "sweeps")
+
+
+def _run(sweep: Sweep, out: Path, config: StudyConfig) -> int:
+    """Plans a sweep, or runs it."""
     from piva.commands import sweep_plan, sweep_run
 
-    worst = COMPLETE
-    for sweep in sweeps:
-        words = [str(sweep.path), "--out", str(out)]
-        workers = ["--workers", str(config.workers)]
-        code = sweep_plan.main(words) if config.dry_run else sweep_run.main([*words, *workers])
-        if code not in (COMPLETE, SOME_FAILED):
-            return code
-        worst = max(worst, code)
-    return worst
+    words = [str(sweep.path), "--out", str(out)]
+    return sweep_plan.main(words) if config.dry_run else sweep_run.main([*words, "--workers", str(config.workers)])
 
 
 def _page(study: Study, sweeps: Sequence[Sweep], out: Path, folder: Path, command: Sequence[str]) -> Path:

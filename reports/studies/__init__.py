@@ -7,6 +7,7 @@ STUDIES: dict[str, str] = {
     "seeds": "reports.studies.seeds:STUDY",
     "hard-scenes": "reports.studies.hard_scenes:STUDY",
     "conditioning": "reports.studies.conditioning:STUDY",
+    "methods": "reports.studies.methods:STUDY",
 }
 """Name -> "module:object" of its `reports.studies.study.Study`. A study is one file here, its sweeps in
 sweeps/studies/NAME*.yaml, and a line."""

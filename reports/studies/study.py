@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -22,6 +22,10 @@ FILES = Path(__file__).resolve().parents[2] / "sweeps" / "studies"
 """Of all studies; a part of the repository, not of the package."""
 
 
+Below = Callable[[Sequence["Setting"]], Mapping[str, Mapping[str, Any]] | None]
+"""(settings of the parts before, with their runs) -> method -> its values; None where those parts are not done."""
+
+
 @dataclass(frozen=True)
 class Part:
     """One sweep of a study."""
@@ -30,6 +34,8 @@ class Part:
     """Name in sweeps/studies, without its ending."""
     hours: float
     """Of editing, with Toybox on two cores that do nothing else (ours: rows counted, seconds a row recorded)."""
+    below: Below | None = None
+    """Where its points say less than is to be run: what the parts before it found, which lies below what they say."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,16 @@ def with_flags(sweep: Sweep, flags: Sequence[str], folder: Path) -> Sweep:
 
     Where a flag is given twice, `piva run` takes the last.
     """
-    if not flags:
-        return sweep
-    content = {**sweep.raw, "command": [*sweep.command, *flags]}
+    return _rewritten(sweep, {"command": [*sweep.command, *flags]}, folder) if flags else sweep
+
+
+def over(sweep: Sweep, values: Mapping[str, Mapping[str, Any]], folder: Path) -> Sweep:
+    """The sweep with each point of `method` over the values for that method, as a file in `folder`."""
+    points = [{**values.get(point["name"], {}), **point} for point in sweep.parameters["method"].values]
+    return _rewritten(sweep, {"parameters": {**sweep.raw["parameters"], "method": {"values": points}}}, folder)
+
+
+def _rewritten(sweep: Sweep, changes: Mapping[str, Any], folder: Path) -> Sweep:
     file = folder / sweep.path.name
-    write_atomically(file, yaml.safe_dump(content, sort_keys=False).encode())
+    write_atomically(file, yaml.safe_dump({**sweep.raw, **changes}, sort_keys=False).encode())
     return read_sweep(file)

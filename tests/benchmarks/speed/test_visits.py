@@ -8,9 +8,14 @@ import pytest
 from benchmarks.speed import memory, visits
 from benchmarks.speed.contenders import COLD, WARM, contenders
 from benchmarks.speed.floor import floor_seconds
+from benchmarks.speed.options import Options
 from benchmarks.speed.split import SECTIONS
 from benchmarks.speed.visits import literal_visit, our_visits, visiting
+from piva.errors import ConfigError
+from piva.methods import METHODS
 from piva.methods.dds import DDS
+from piva.registry import resolve
+from piva.sampling import SAMPLERS
 
 STEPS = 2
 CONTENDERS = {contender.name: contender for contender in contenders(("dds", "piva"), psi_steps=3)}
@@ -106,3 +111,28 @@ def test_the_floor_runs_the_rows_in_two_calls(world, monkeypatch):
 def test_peak_memory_is_above_what_was_loaded(options, measured, variant):
     peak = measured(replace(options, methods=("dds",)), "dds", variant, 1)
     assert peak.edit >= peak.loaded > 50e6
+
+
+OTHERS = [name for name in METHODS | SAMPLERS if name not in ("dds", "piva")]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_other_method_is_measured_at_its_defaults(world, name):
+    """Rows of a visit are those of its floor, where t asks for all of them."""
+    (chosen,) = contenders((name,), psi_steps=3)
+    assert not chosen.has_twin
+    visits = our_visits(world, chosen, STEPS, 2, split=True)
+    kind = resolve("method", METHODS | SAMPLERS, name)
+    for visit, rows in chosen.needs.items():
+        assert visits[visit].rows_forward <= rows.forward
+        assert visits[visit].rows_backward == rows.backward
+        assert floor_seconds(world, chosen, rows, 2, 1) > 0
+    assert (chosen.needs[COLD].forward, chosen.needs[COLD].backward) == kind.rows
+    assert sum(visits[COLD].split.values()) == pytest.approx(visits[COLD].seconds)
+
+
+def test_everything_that_edits_a_picture_is_measured():
+    names = {contender.method for contender in contenders(tuple(METHODS | SAMPLERS), 3)}
+    assert names == set(METHODS | SAMPLERS)
+    with pytest.raises(ConfigError, match="unknown method 'ddds': did you mean 'dds'"):
+        Options(methods=("ddds",))

@@ -34,7 +34,7 @@ def test_every_point_is_read_by_the_parser_and_is_another(one):
     assert one.name in STUDIES
     for sweep in one.sweeps():
         found = configs(sweep)
-        assert len({config.model_dump_json() for config in found}) == len(found)
+        assert len({(config.method.name, config.model_dump_json()) for config in found}) == len(found)
         assert runs_of(sweep) == sum(len(config.seeds) for config in found)
 
 
