@@ -50,27 +50,44 @@ def test_edits_of_broken_scenes_fail_and_nothing_finished_is_lost(run, capsys):
     assert second["scene-0-0"] == first["scene-0-0"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"scene": "../elsewhere"}, "[1].scene: '../elsewhere' is no path inside the folder"),
-        ({"target": " "}, "[1]: target: is empty"),
-        ({"source": "a\u0000"}, "[1]: source: holds the control character U+0000"),
-        ({"id": "SCENE-0-0"}, "2 edits are called 'scene-0-0' and 'SCENE-0-0'"),
-        ({"id": "nul"}, "'nul' is a name that Windows keeps for itself"),
-        ({"id": "x" * 101}, "an id has 101 characters, at most 100 are taken"),
-        ({"id": "a/../b"}, "[1]: id: "),
-    ],
-)
-def test_a_malformed_entry_of_the_list_ends_with_3_and_is_named(run, changes, sentence, capsys):
+MALFORMED = [
+    ({"id": "out", "scene": "../elsewhere"}, "out", "[3].scene: '../elsewhere' is no path inside the folder"),
+    ({"id": "empty", "target": " "}, "empty", "[4]: target: is empty"),
+    ({"id": "odd", "source": "a\u0000"}, "odd", "[5]: source: holds the control character U+0000"),
+    ({"id": "SCENE-0-0"}, "SCENE-0-0", "2 edits are called 'scene-0-0' and 'SCENE-0-0'"),
+    ({"id": "nul"}, "nul", "'nul' is a name that Windows keeps for itself"),
+    ({"id": "x" * 101}, "scene-1-9", "[8]: id: String should have at most 100 characters"),
+    ({"id": "a/../b"}, "scene-1-10", "[9]: id: "),
+]
+"""What is changed in a sound entry, the id that its edit then has, and what is said of it."""
+
+
+def test_a_malformed_entry_of_the_list_is_the_error_of_its_edit(run, capsys):
     file = run.root / "edits.json"
     entries = json.loads(file.read_text())
-    entries[1] |= changes
-    file.write_text(json.dumps(entries))
+    bad = [entries[1] | changes for changes, _, _ in MALFORMED]
+    file.write_text(json.dumps(entries + bad))
+    assert run() == 1
+    said = capsys.readouterr()
+    assert "8 error, 2 ok" in said.out
+    assert "Traceback" not in said.err
+    records = run.records()
+    assert [id_ for id_, record in records.items() if record.status == "ok"] == ["scene-1-0", "scene-2-0"]
+    expected = {id_: sentence for _, id_, sentence in MALFORMED} | {"scene-0-0": MALFORMED[3][2]}
+    for id_, sentence in expected.items():
+        assert (records[id_].stage, records[id_].field) == ("load", None)
+        assert sentence in records[id_].error
+        assert len(records[id_].error.splitlines()) == 1
+
+
+def test_a_list_of_malformed_entries_alone_ends_with_3_and_names_them(run, capsys):
+    file = run.root / "edits.json"
+    entry = json.loads(file.read_text())[1]
+    file.write_text(json.dumps([entry | changes for changes, _, _ in MALFORMED[:3]]))
     assert run() == 3
     said = capsys.readouterr().err
-    assert sentence in said
-    assert len(said.splitlines()) == 1
+    assert "3 problems" in said
+    assert "[1]: target: is empty" in said
 
 
 @pytest.mark.parametrize(
