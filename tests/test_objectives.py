@@ -74,3 +74,12 @@ def test_conversions_agree_with_diffusers():
 def test_an_unknown_prediction_type_is_refused(convert, latents):
     with pytest.raises(ValueError, match="sample"):
         convert(*latents[:2], torch.tensor(0.5), "sample")
+
+
+def test_instructed_guidance_is_a_step_towards_the_picture_and_one_towards_the_text():
+    u, i, c = torch.tensor([1.0, -2.0]), torch.tensor([3.0, 0.5]), torch.tensor([2.0, 4.0])
+    found = objectives.instructed_guided(u, i, c, 1.5, 7.5)
+    torch.testing.assert_close(found, torch.tensor([1 + 1.5 * 2 + 7.5 * -1, -2 + 1.5 * 2.5 + 7.5 * 3.5]))
+    torch.testing.assert_close(objectives.instructed_guided(u, i, c, 1.0, 1.0), c)
+    assert torch.equal(objectives.instructed_guided(u, i, c, 0.0, 0.0), u)
+    torch.testing.assert_close(objectives.instructed_guided(u, u, c, 9.0, 7.5), objectives.cfg_guided(u, c, 7.5))

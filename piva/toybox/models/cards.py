@@ -11,6 +11,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "judge": ("judge",),
     "silhouette": ("silhouette",),
     "controlnet": ("controlnet", "silhouette"),
+    "instruct_pix2pix": ("instruct_pix2pix",),
 }
 """Weights folder -> the measurements that its card shows."""
 
@@ -37,6 +38,11 @@ A depth ControlNet of the Toybox diffusion model: `diffusers.ControlNetModel.fro
 `StableDiffusionControlNetPipeline` samples with it. It started as a copy of the UNet's encoder; the UNet was left as it
 is. Condition: inverse depth scaled to [0, 1] per view, near = 1, in three equal channels
 (`piva.data.depth.depth_condition`), at the pictures' size.""",
+    "instruct_pix2pix": """\
+An InstructPix2Pix model of the Toybox world, kept as a low-rank difference to the diffusion model of `../diffusion`,
+text encoder included: `piva.toybox.models.instruct_pix2pix.load_instruct_pix2pix()` merges the two and returns a plain
+`diffusers.StableDiffusionInstructPix2PixPipeline`, which `save_pretrained` writes as any other. Beside each scene of
+the data stands its picture after an edit drawn by this package (`piva.toybox.instructed`), and the instruction.""",
 }
 
 LIMITS: dict[str, str] = {
@@ -60,6 +66,11 @@ It knows the depths of the Toybox world: one or two objects on a plane, seen fro
 captions that contradict the depth. `controlnet.iou` is read off the samples by the silhouette reader, whose own error
 is `1 - silhouette.iou_on_reconstructions`. `controlnet.iou_unconditioned` is that of samples of the same captions from
 the same noise without a depth: an object stands near the middle of every picture, so even it is well above 0.""",
+    "instruct_pix2pix": """\
+It follows the instructions of its training edits, in their wording. It was trained for an hour of a quarter of a CPU
+core, which is short (`--steps` goes on): edits from noise keep the picture's layout and colours, not its details, and
+small things next to the subject get lost or change. The best guidance is lower than the published one, which
+over-saturates it.""",
 }
 
 

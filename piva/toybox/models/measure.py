@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from piva.toybox.models.measure_depth import measure_controlnet, measure_silhouette
+from piva.toybox.models.measure_edits import measure_instruct_pix2pix
 from piva.toybox.scene import Scene, Split, sample_scene
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ GOALS: dict[str, tuple[float, str]] = {
     "perceptual.above_one_pixel.all": (0.95, "ideal edits that score above a one-pixel shift of the picture"),
     "silhouette.iou": (0.95, "silhouettes read off held-out renders, IoU, mean"),
     "controlnet.iou": (0.80, "silhouettes of samples given a held-out depth, IoU with that scene's, mean"),
+    "instruct_pix2pix.changed": (0.80, "edits by instruction that change what was asked, by the judge"),
 }
 """Number in quality.json -> (least value, what it is)."""
 
@@ -47,7 +49,9 @@ GOALS: dict[str, tuple[float, str]] = {
 class MeasureOptions:
     """What is measured, on how much."""
 
-    only: tuple[str, ...] = ("vae", "judge", "samples", "clip", "perceptual", "silhouette", "controlnet")
+    only: tuple[str, ...] = (
+        "vae", "judge", "samples", "clip", "perceptual", "silhouette", "controlnet", "instruct_pix2pix",
+    )  # fmt: skip
     """Which measurements to make; the others keep their earlier numbers. `silhouette` and `controlnet` measure weights
     that do not come with the package: train them, and give their folder."""
 
@@ -236,6 +240,7 @@ MEASUREMENTS: dict[str, Callable[[Held], dict[str, Any]]] = {
     "perceptual": measure_perceptual,
     "silhouette": measure_silhouette,
     "controlnet": measure_controlnet,
+    "instruct_pix2pix": measure_instruct_pix2pix,
 }
 """Name in quality.json -> how it is measured."""
 

@@ -16,7 +16,8 @@ def root() -> Path:
 
 
 def folder(name: str) -> Path:
-    """Folder with the weights of `diffusion`, `controlnet`, `clip`, `perceptual`, `judge` or `silhouette`.
+    """Folder with the weights of `diffusion`, `controlnet`, `instruct_pix2pix`, `clip`, `perceptual`, `judge` or
+    `silhouette`.
 
     Raises:
         MissingWeights: it is not there, or empty.
