@@ -193,6 +193,9 @@ def _curves(settings: Sequence[Setting], figures: Figures) -> list[str]:
         for place, name in enumerate([*own, *([BASE] if BASE in curves and BASE not in own else [])]):
             style = ("0.6", "P", "-") if name == BASE else (COLORS[place], MARKERS[place], LINES[place])
             _draw(ax, name, curves[name], common, style)
+        if ax is not axes[0][0]:
+            ax.sharex(axes[0][0])
+            ax.sharey(axes[0][0])
         ax.set_title(title, fontsize=9)
         ax.set_xlabel(axis_title(X), fontsize=8)
         ax.set_ylabel(axis_title(Y), fontsize=8)
