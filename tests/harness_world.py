@@ -117,8 +117,8 @@ def use_plain_world(monkeypatch, size: int = SIZE, edit=None) -> PlainScorer:
 
     scorer, real = PlainScorer(), launch.editor
     stand_in = edit or brighten
-    monkeypatch.setattr(launch, "load_prior", lambda config: PlainPrior(size))
-    monkeypatch.setattr(launch, "prior_facts", lambda config: PlainPrior(size))
+    monkeypatch.setattr(launch, "load_prior", lambda config, method=None: PlainPrior(size))
+    monkeypatch.setattr(launch, "prior_facts", lambda config, method=None: PlainPrior(size))
     monkeypatch.setattr(launch, "load_scorer", lambda device, flags, pictures: scorer)
     monkeypatch.setattr(
         launch,

@@ -182,7 +182,7 @@ def test_bad_data_ends_with_3_before_any_work(world, capsys):
 def test_a_prior_that_cannot_be_loaded_ends_with_3(world, monkeypatch, capsys):
     import benchmarks.launch as launch
 
-    def missing(config):
+    def missing(config, method=None):
         raise PreflightError("no weights")
 
     monkeypatch.setattr(launch, "load_prior", missing)
@@ -250,7 +250,7 @@ def test_identity_rows_do_not_depend_on_steps_or_seed(world):
 def test_resizing_to_the_prior_is_said_and_recorded(world, monkeypatch, capsys):
     import benchmarks.launch as launch
 
-    monkeypatch.setattr(launch, "load_prior", lambda config: PlainPrior(8))
+    monkeypatch.setattr(launch, "load_prior", lambda config, method=None: PlainPrior(8))
     assert world() == 0
     assert "12 images (and their masks) are resized to the prior's 8x8" in capsys.readouterr().err
     (folder,) = world.folders()

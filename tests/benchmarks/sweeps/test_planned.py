@@ -74,7 +74,7 @@ def test_prior_and_scorer_are_looked_up_once(root, monkeypatch):
     for name in ("prior_facts", "load_scorer"):
         real = getattr(launch, name)
         monkeypatch.setattr(launch, name, lambda *given, name=name, real=real: calls.append(name) or real(*given))
-    monkeypatch.setattr(launch, "load_prior", lambda config: pytest.fail("no weights are needed"))
+    monkeypatch.setattr(launch, "load_prior", lambda config, method=None: pytest.fail("no weights are needed"))
     planner = Planner()
     keys = {planner.runs(command(root, "--method", "piva", f"--method.lam={lam}"))[0].record.edit_key for lam in (1, 2)}
     assert len(keys) == 2
