@@ -308,9 +308,8 @@ def test_reading_commands_read_such_runs(tmp_path, cache, prior, capsys):
     table = (out / "report" / "table.md").read_text()
     assert "consistency_edit_direction" in table
     assert "dds lr_density=0.05" in table
-    page = (out / "report" / "index.html").read_text()
-    assert f'<video src="pictures/{a.name}/scene-0-0.mp4"' in page
-    assert (out / "report/pictures" / b.name / "scene-0-0.mp4").stat().st_size > 0
+    assert '"film":[".mp4"]' in (out / "report" / "index.html").read_text()
+    assert (out / "report/pictures/films" / b.name / "scene-0-0.mp4").stat().st_size > 0
 
 
 def test_the_course_keeps_what_was_scored_on_the_way(tmp_path):
