@@ -19,7 +19,7 @@ from reports.gallery import benchmark_cases
 from reports.reading import Run, labels
 
 
-def contact_sheets(runs: Sequence[Run], count: int, file: Path) -> dict[Path, int]:
+def contact_sheets(runs: Sequence[Run], count: int, file: Path, chosen: Sequence[str] = ()) -> dict[Path, int]:
     """`contact_sheet` of each benchmark that the runs are of; the files, with how many rows they have.
 
     Of several benchmarks each has its name in that of its file: sheet.png becomes sheet-pie-toybox.png.
@@ -27,27 +27,34 @@ def contact_sheets(runs: Sequence[Run], count: int, file: Path) -> dict[Path, in
     names = sorted({run.record.benchmark for run in runs})
     files = {name: file if len(names) == 1 else file.with_stem(f"{file.stem}-{name}") for name in names}
     return {
-        path: contact_sheet([run for run in runs if run.record.benchmark == name], count, path)
+        path: contact_sheet([run for run in runs if run.record.benchmark == name], count, path, chosen)
         for name, path in files.items()
     }
 
 
-def contact_sheet(runs: Sequence[Run], count: int, file: Path) -> int:
+def contact_sheet(runs: Sequence[Run], count: int, file: Path, chosen: Sequence[str] = ()) -> int:
     """Draws `count` rows, of cases taken from the edit types in turn, and returns how many there were.
 
     Images stand as they were scored; above each row are both prompts, what the edit changes in brackets.
 
+    Args:
+        chosen: ids of the cases to draw, in this order, instead of `count` of all.
+
     Raises:
-        ConfigError: the benchmark's folder is gone, or no case has an image in every run.
+        ConfigError: a chosen case has no image in some run, the benchmark's folder is gone, or no case has an
+            image in every run.
     """
     by_label = dict(zip(labels(runs), runs, strict=True))
     named = {label: run for label, run in sorted(by_label.items()) if not run.is_identity_row}
     edits = list(named.values())
     shared = set.intersection(*(set(run.ok) for run in edits)) if edits else set()
+    for id_ in chosen:
+        if id_ not in shared:
+            raise ConfigError(f"case {id_} was not edited and scored in every run")
     if edits and edits[0].record.scenes is not None:
-        titles, rows = ["original", *named], _scene_rows(edits, shared, count)
+        titles, rows = ["original", *named], _scene_rows(edits, shared, count, chosen)
     else:
-        titles, rows = _image_rows(edits, shared, count)
+        titles, rows = _image_rows(edits, shared, count, chosen)
         titles += named
     if not rows:
         raise ConfigError("no case has a source and an image of every run")
@@ -56,22 +63,25 @@ def contact_sheet(runs: Sequence[Run], count: int, file: Path) -> int:
     return len(rows)
 
 
-def _image_rows(edits: Sequence[Run], shared: set[str], count: int) -> tuple[list[str], list[Row]]:
+def _image_rows(
+    edits: Sequence[Run], shared: set[str], count: int, chosen: Sequence[str]
+) -> tuple[list[str], list[Row]]:
     """The titles of the columns before the runs', and a row for each case."""
     known = benchmark_cases(edits)
-    cases = spread([known[id_] for id_ in sorted(shared) if id_ in known], count)
+    every = [known[id_] for id_ in chosen or sorted(shared) if id_ in known]
+    cases = every if chosen else spread(every, count)
     truth = ["true edit"] if cases and cases[0].true_edit_path else []
     return ["source", *truth], [Row((case.raw_src, "-> " + case.raw_tgt), _images(case, edits)) for case in cases]
 
 
-def _scene_rows(edits: Sequence[Run], shared: set[str], count: int) -> list[Row]:
+def _scene_rows(edits: Sequence[Run], shared: set[str], count: int, chosen: Sequence[str]) -> list[Row]:
     """Two rows for each case: the first view along the path, and that half-way along it."""
     by_group: dict[str, list[str]] = {}
     for id_ in sorted(shared):
         by_group.setdefault(edits[0].ok[id_].type_id, []).append(id_)
     in_turn = [id_ for ids in zip_longest(*by_group.values()) for id_ in ids if id_ is not None]
     rows = []
-    for id_ in in_turn[: (count + 1) // 2]:
+    for id_ in chosen or in_turn[: (count + 1) // 2]:
         case = edits[0].ok[id_]
         folders = [(run.path / str(run.ok[id_].image)).parent / VIEWS_FOLDER for run in edits]
         views = len(list(folders[0].glob("edited-*.png")))

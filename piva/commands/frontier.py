@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(FrontierConfig, "frontier", arguments, "What methods trade for what, at matched levels.")
     from piva.provenance import command_line
     from reports.documents import frontier_markdown, groups, write_between_markers
-    from reports.figures import frontier
+    from reports.frontier_figure import frontier
     from reports.reading import load_runs
     from reports.tables import check_names
 

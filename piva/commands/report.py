@@ -50,6 +50,16 @@ class ReportConfig(Settings):
     picture_cases: int = runtime(6, ge=1)
     """How many cases that picture shows, of as many edit types as there are."""
 
+    strip: tuple[str, ...] = runtime(())
+    """Also draw source, true edit and every run of these cases (ids) into figures/strip.png; of a scene the original
+    and every run from six sides, into figures/views-CASE.png."""
+
+    figures: bool = runtime(False)
+    """Also draw figures, svg and png, into figures/: what the records allow."""
+
+    figure_metrics: tuple[str, str] | None = runtime(None)
+    """Identity and alignment of the figures; otherwise lpips and clip_text, or what there is instead."""
+
     full_images: bool = runtime(False)
     """Also copy images that are larger than a thumbnail at their own size."""
 
@@ -68,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     runs = load_runs(config.names, config.runs)
     if not runs:
         raise ConfigError(f"there is no run below {config.runs}/ yet: piva run pie-toybox --method piva --limit 20")
-    check_names(config.metrics, runs)
+    check_names([*config.metrics, *(config.figure_metrics or ())], runs)
     out = config.out or config.runs / "report"
     found = []
     for title, group in groups(runs).items():
@@ -84,9 +94,36 @@ def main(arguments: Sequence[str]) -> int:
     if config.into is not None:
         write_between_markers(config.into, "\n".join(to_markdown(one.sheet) for one in found))
     print("\ntables: " + ", ".join(map(str, files)))
+    if config.figures or config.strip:
+        _write_figures(config, found)
     if not config.tables_only:
         _write_pictures(config, found)
     return COMPLETE
+
+
+def _write_figures(config: ReportConfig, found: "Sequence[Tables]") -> None:
+    """The figures of each benchmark, and strips of the cases asked for."""
+    from reports.figures import Drawn, draw_all
+
+    drawn = Drawn(*(config.figure_metrics or ()))
+    for one in found:
+        files = draw_all(one.runs, one.folder, one.against, drawn) if config.figures else []
+        files += _write_strips(one, [id_ for id_ in config.strip if any(id_ in run.planned for run in one.runs)])
+        print(f"figures: {', '.join(map(str, files)) or 'none: the records lack what they need'}")
+
+
+def _write_strips(one: "Tables", ids: "Sequence[str]") -> list[Path]:
+    """A picture of all cases; of scenes one each."""
+    from reports.contact_sheet import contact_sheet
+    from reports.figures.view_grids import view_grid
+
+    folder = one.folder / "figures"
+    if ids and one.runs[0].record.scenes is None:
+        contact_sheet(one.runs, len(ids), folder / "strip.png", ids)
+        return [folder / "strip.png"]
+    for id_ in ids:
+        view_grid(one.runs, id_, folder / f"views-{id_}.png")
+    return [folder / f"views-{id_}.png" for id_ in ids]
 
 
 def _write_pictures(config: ReportConfig, found: "Sequence[Tables]") -> None:

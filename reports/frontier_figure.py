@@ -1,21 +1,16 @@
-"""Figures, drawn without a display."""
+"""The figure of `piva frontier`: methods over their settings, and what mixtures of them reach."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from piva.stats import Interval, bootstrap_mean
+from piva.stats import bootstrap_mean
 from reports.frontier import common_cases, curve, oriented
 from reports.reading import Run, info, labels
+from reports.style import COLORS, MARKERS, bars, plt
 from reports.tables import head
 
-COLORS = ("#c0392b", "#2167ae", "#3a7d34", "#8e44ad", "#d68910")
-MARKERS = ("o", "s", "^", "D", "v")
 SIZE = (5.2, 4.0)
 """Of one panel of a frontier, in inches."""
 
@@ -60,7 +55,7 @@ def _draw(
     ax.plot(line_x * scales[0], line_y * scales[1], color=color, linewidth=1.2, alpha=0.8)
     for k, run in enumerate(runs):
         (at_x, bar_x), (at_y, bar_y) = (
-            _scaled(bootstrap_mean(values[k].tolist()), scale) for values, scale in zip((x, y), scales, strict=True)
+            bars(bootstrap_mean(values[k].tolist()), scale) for values, scale in zip((x, y), scales, strict=True)
         )
         ax.errorbar(
             at_x, at_y, xerr=bar_x, yerr=bar_y, fmt=marker, color=color, markersize=5, elinewidth=0.4,
@@ -68,14 +63,6 @@ def _draw(
         )  # fmt: skip
         note = ", ".join(value for _, value in _settings(run, names))
         ax.annotate(note, (at_x, at_y), xytext=(4, 3), textcoords="offset points", fontsize=5.5, color=color)
-
-
-def _scaled(interval: Interval, scale: float) -> tuple[float, list[list[float]] | None]:
-    """The mean, and how far its interval reaches below and above it, as matplotlib wants it; None without one."""
-    mean = (interval.mean or 0.0) * scale
-    if interval.low is None or interval.high is None:
-        return mean, None
-    return mean, [[max(0.0, mean - interval.low * scale)], [max(0.0, interval.high * scale - mean)]]
 
 
 def _settings(run: Run, names: dict[Path, str]) -> list[tuple[str, str]]:

@@ -1,0 +1,53 @@
+"""Curves over steps, from the scores that records have of the time of the edit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from piva.stats import Interval, bootstrap_mean
+from reports.reading import Run, info, labels
+from reports.style import COLUMN, legend, look, panels
+from reports.tables import SEED, head
+
+
+def course_means(run: Run, name: str) -> dict[int, Interval]:
+    """Step -> mean and interval of a number, over the cases that were scored then."""
+    found: dict[int, list[float]] = {}
+    for case_id in sorted(run.ok):
+        course = run.ok[case_id].course or {}
+        for step, value in zip(course.get("step", ()), course.get(name, ()), strict=False):
+            if step is not None and value is not None:
+                found.setdefault(int(step), []).append(value)
+    return {step: bootstrap_mean(found[step], SEED) for step in sorted(found)}
+
+
+def course_figure(runs: Sequence[Run]) -> Figure | None:
+    """A panel for each number that was scored while editing: each run's mean, and its interval as a band."""
+    names = dict.fromkeys(
+        name for run in runs for id_ in sorted(run.ok) for name in run.ok[id_].course or {} if name != "step"
+    )
+    found = {name: [course_means(run, name) for run in runs] for name in names}
+    found = {name: courses for name, courses in found.items() if any(len(course) > 1 for course in courses)}
+    if not found:
+        return None
+    figure, axes = panels(len(found), 1, size=(COLUMN, 1.7))
+    handles = {}
+    for (ax,), (name, courses) in zip(axes, found.items(), strict=True):
+        scale = info(name).display_scale
+        for place, (label, course) in enumerate(zip(labels(runs), courses, strict=True)):
+            if course:
+                style, means = look(place), list(course.values())
+                ys = [scale * (one.mean or 0.0) for one in means]
+                (handles[label],) = ax.plot(
+                    list(course), ys, color=style.color, linestyle=style.line, marker=style.marker, markersize=3,
+                    linewidth=1,
+                )  # fmt: skip
+                low, high = ([y if end is None else scale * end for end, y in zip(ends, ys, strict=True)]
+                             for ends in ([one.low for one in means], [one.high for one in means]))  # fmt: skip
+                ax.fill_between(list(course), low, high, color=style.color, alpha=0.4 / (1 + len(runs)), linewidth=0)
+        ax.set_ylabel(head(name), fontsize=8)
+    axes[-1][0].set_xlabel("step", fontsize=8)
+    legend(figure, list(handles.values()), list(handles))
+    return figure

@@ -1,0 +1,137 @@
+"""How every figure looks: colours, marks, lines and hatches, panels, and files of the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from piva.stats import Interval
+from reports.reading import info
+from reports.tables import head
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
+"""Okabe and Ito's, which the colour-blind tell apart; beside MARKERS and LINES, for print without colour."""
+MARKERS = ("o", "s", "^", "D", "v", "P")
+LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
+HATCHES = ("", "///", "...")
+COLUMN = 3.35
+"""Width of a column of a paper, in inches (8.5 cm)."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one run or method looks like in a figure."""
+
+    color: str
+    marker: str
+    line: Any
+    hatch: str
+
+
+def look(place: int) -> Look:
+    """The look of the place-th of several; a colour that comes again has another mark, line and hatch."""
+    again = place // len(COLORS)
+    return Look(
+        COLORS[place % len(COLORS)],
+        MARKERS[(place + again) % len(MARKERS)],
+        LINES[(place + again) % len(LINES)],
+        HATCHES[(place + again) % len(HATCHES)],
+    )
+
+
+def panels(rows: int, columns: int, size: tuple[float, float] = (3.6, 2.9)) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of panels, each so many inches wide and high."""
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(size[0] * columns, size[1] * rows), squeeze=False, layout="constrained"
+    )
+    for ax in axes.flat:
+        ax.grid(alpha=0.25, linewidth=0.5)
+        ax.tick_params(labelsize=7)
+    return figure, axes.tolist()
+
+
+def legend(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> None:
+    """A legend below the panels, for which the figure grows; long names have several lines."""
+    wrapped = [fill(name, round(15 * figure.get_figwidth()), subsequent_indent="  ") for name in names]
+    figure.set_figheight(figure.get_figheight() + 0.12 * sum(name.count("\n") + 1 for name in wrapped))
+    figure.legend(handles, wrapped, loc="outside lower center", fontsize=6, handlelength=3.5)
+
+
+def save(figure: Figure, folder: Path, name: str, dpi: int = 110) -> list[Path]:
+    """Writes NAME.svg and NAME.png, the same bytes from the same figure, and closes it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{name}.svg", folder / f"{name}.png"]
+    figure.savefig(files[1], dpi=dpi)
+    figure.set_layout_engine("none")  # it is laid out
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        figure.savefig(files[0], metadata={"Date": None})
+    plt.close(figure)
+    return files
+
+
+def axis_title(name: str) -> str:
+    """A number's name, which way is better, and how it is shown; a shift or a ratio is its distance from the best."""
+    facts = info(name)
+    if facts.higher_is_better is not None:
+        return head(name)
+    best = "" if not facts.best else f" - {facts.best:g}"
+    return f"|{head(name).partition(' →')[0]}{best}|" + _scale(name)
+
+
+def _scale(name: str) -> str:
+    scale = info(name).display_scale
+    return "" if scale == 1 else f" ×{scale:g}"
+
+
+def bars(interval: Interval, scale: float) -> tuple[float, list[list[float]] | None]:
+    """The displayed mean, and how far its interval reaches below and above it, as matplotlib wants it."""
+    assert interval.mean is not None
+    mean = interval.mean * scale
+    if interval.low is None or interval.high is None:
+        return mean, None
+    return mean, [[max(0.0, mean - interval.low * scale)], [max(0.0, interval.high * scale - mean)]]
+
+
+def write_beside(ax: Axes, points: Sequence[tuple[float, float, str, str]], size: float = 5.5) -> None:
+    """Writes a word beside each point (x, y, word, colour), where it covers no other point or word if it can.
+
+    The axes' limits must be final.
+    """
+    ax.figure.draw_without_rendering()  # type: ignore[union-attr]
+    marks = [tuple(ax.transData.transform((x, y))) for x, y, _, _ in points]
+    unit = ax.figure.dpi / 72
+    taken = [(x - 3 * unit, y - 3 * unit, x + 3 * unit, y + 3 * unit) for x, y in marks]
+    for (x, y, word, color), (left, bottom) in zip(points, marks, strict=True):
+        width, height = 0.6 * size * len(word) * unit, size * unit
+        ways = [(dx, dy) for r in (4, 9, 15) for dx, dy in ((r, r), (r, -r), (-r, r), (-r, -r), (0, r), (0, -r))]
+        boxes = [_box(left, bottom, dx * unit, dy * unit, width, height) for dx, dy in ways]
+        best = min(range(len(ways)), key=lambda k: (round(sum(_overlap(boxes[k], box) for box in taken)), k))
+        taken.append(boxes[best])
+        align = {1: "left", 0: "center", -1: "right"}[(ways[best][0] > 0) - (ways[best][0] < 0)]
+        ax.annotate(
+            word, (x, y), xytext=ways[best], textcoords="offset points", fontsize=size, color=color, ha=align,
+            va="bottom" if ways[best][1] > 0 else "top",
+        )  # fmt: skip
+
+
+Box = tuple[float, float, float, float]
+
+
+def _box(x: float, y: float, dx: float, dy: float, width: float, height: float) -> Box:
+    left = x + dx - (width if dx < 0 else width / 2 if dx == 0 else 0)
+    bottom = y + dy - (height if dy < 0 else 0)
+    return left, bottom, left + width, bottom + height
+
+
+def _overlap(a: Box, b: Box) -> float:
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
