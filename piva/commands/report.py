@@ -79,6 +79,9 @@ def main(arguments: Sequence[str]) -> int:
     if not runs:
         raise ConfigError(f"there is no run below {config.runs}/ yet: piva run pie-toybox --method piva --limit 20")
     check_names([*config.metrics, *(config.figure_metrics or ())], runs)
+    for id_ in config.strip:
+        if not any(id_ in run.planned for run in runs):
+            raise ConfigError(f"--strip {id_}: no run has such a case")
     out = config.out or config.runs / "report"
     found = []
     for title, group in groups(runs).items():
