@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from piva.config import PriorConfig
 from piva.errors import ConfigError
@@ -80,8 +80,10 @@ class InstructPix2PixPrior(StableDiffusionPrior):
 
         parts = read_pipeline(self.folder, torch.float32)
         merge(InstructedUNet(parts.text_encoder, parts.unet), load_file(self.difference))
-        parts.unet.to(self.dtype)
-        parts.text_encoder.to(self.dtype)
+        for part in (parts.unet, parts.text_encoder):
+            nn.Module.to(
+                part, self.dtype
+            )  # diffusers' own warns of layers to be kept in float32, of which there is none
         return parts
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from piva.errors import ConfigError, PreflightError
 from piva.instructed.sampler import InstructedSampler
 from piva.priors.instruct_pix2pix import InstructPix2PixFacts, InstructPix2PixPrior, locate_instructed
 from piva.priors.stable_diffusion import StableDiffusionPrior
+from piva.toybox.models.instruct_pix2pix import load_instruct_pix2pix
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,19 @@ def test_a_hub_model_is_not_fetched(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(PreflightError, match="allow-download would fetch it"):
         InstructPix2PixPrior.load("nobody/instruct-pix2pix", device="cpu")
+
+
+def test_the_toybox_s_is_what_its_pipeline_is():
+    """The shipped difference, merged here and there; the diffusion model alone answers otherwise."""
+    prior, pipeline = InstructPix2PixPrior.load("toybox", device="cpu"), load_instruct_pix2pix()
+    assert (prior.name, prior.image_size, prior.latent_shape) == ("toybox-instruct-pix2pix", (64, 64), (4, 16, 16))
+    facts, plain = InstructPix2PixFacts(PriorConfig(device="cpu")), StableDiffusionPrior.load("toybox", device="cpu")
+    assert facts.fingerprint == prior.fingerprint != plain.fingerprint
+    x = torch.randn(1, 8, 16, 16, generator=torch.Generator().manual_seed(0))
+    t, text = torch.tensor([400]), ["Make the cube red"]
+    states, ids = prior.embed(text), pipeline.tokenizer(text, padding="max_length", return_tensors="pt").input_ids
+    with torch.no_grad():
+        torch.testing.assert_close(states, pipeline.text_encoder(ids).last_hidden_state)
+        found = prior.predict(x, t, states)
+        torch.testing.assert_close(found, pipeline.unet(x, t, states).sample)
+        assert (found - plain.predict(x[:, :4], t, plain.embed(text))).abs().mean() > 0.01
