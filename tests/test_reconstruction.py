@@ -2,12 +2,14 @@ import dataclasses
 
 import pytest
 import torch
-from capture_world import ball_capture
+from capture_world import ball_capture, ball_pictures
 
 from piva.data.problems import DataError
+from piva.data.scenes import Views
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.reconstruction import (
     color_behind,
+    cropped_photographs,
     held_out,
     photographs,
     read_record,
@@ -15,6 +17,7 @@ from piva.reconstruction import (
     reconstruction_key,
     write_record,
 )
+from piva.rendering.cameras import orbit
 from piva.rendering.fields.settings import FieldSettings
 from piva.representations.radiance_field import RadianceField
 
@@ -168,3 +171,19 @@ def test_what_is_behind_a_scene():
         assert color_behind(*learned, None) is None
         with pytest.raises(ValueError, match="the photographs of ball show what is behind it"):
             color_behind(*learned, blue)
+
+
+def test_cropped_photographs_show_what_cropped_cameras_see():
+    cameras = orbit(torch.tensor([10.0, 200.0]), 20.0, 3.0, torch.zeros(3), 40.0, (48, 64))
+    views = Views(cameras, ball_pictures(cameras, alpha=True), ("a", "b"))
+    cropped = cameras.cropped(24, 24)
+    seen = cropped_photographs(views, torch.zeros(3), (24, 24))
+    drawn = ball_pictures(cropped, alpha=True)
+    wanted = drawn[:, :3] * drawn[:, 3:]
+    assert seen.shape == (2, 3, 24, 24)
+    assert (seen - wanted).abs().mean() < 0.02
+    assert torch.equal(cropped_photographs(views, torch.zeros(3), (48, 64)) * 255, (seen_whole(views) * 255).round())
+
+
+def seen_whole(views):
+    return views.images[:, :3] * views.images[:, 3:]

@@ -9,7 +9,7 @@ from capture_world import ball_capture, ball_pictures
 from scene_world import write_scenes
 
 from benchmarks.scene_scores import Watch, _blind_detector, evaluation_ids, score
-from benchmarks.scene_work import Truth, Workshop, pictures
+from benchmarks.scene_work import Truth, Workshop
 from benchmarks.scenes import SceneEditCase, World
 from piva.data.edits import read_edits
 from piva.data.scenes import Views
@@ -67,22 +67,6 @@ def test_a_true_edit_with_other_cameras_is_refused(scene_and_case, tmp_path):
     capture = dataclasses.replace(scene.capture, train=dataclasses.replace(scene.capture.train, cameras=moved))
     with pytest.raises(ValueError, match="the true edit's cameras are not the scene's"):
         dataclasses.replace(scene, capture=capture).truth(case)
-
-
-def test_pictures_show_what_cropped_cameras_see():
-    cameras = orbit(torch.tensor([10.0, 200.0]), 20.0, 3.0, torch.zeros(3), 40.0, (48, 64))
-    views = Views(cameras, ball_pictures(cameras, alpha=True), ("a", "b"))
-    cropped = cameras.cropped(24, 24)
-    seen = pictures(views, torch.zeros(3), (24, 24))
-    drawn = ball_pictures(cropped, alpha=True)
-    wanted = drawn[:, :3] * drawn[:, 3:]
-    assert seen.shape == (2, 3, 24, 24)
-    assert (seen - wanted).abs().mean() < 0.02
-    assert torch.equal(pictures(views, torch.zeros(3), (48, 64)) * 255, (seen_whole(views) * 255).round())
-
-
-def seen_whole(views):
-    return views.images[:, :3] * views.images[:, 3:]
 
 
 def test_ids_say_which_views_were_scored():
