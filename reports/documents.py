@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from piva.config import RunConfig
 from piva.disk import write_atomically
@@ -68,11 +68,12 @@ def markdown(
     return to_markdown(sheet(title, runs, names, against, command, by))
 
 
-def to_markdown(tables: Sheet, page: str | None = None) -> str:
+def to_markdown(tables: Sheet, page: str | None = None, pictures: Sequence[str] = ()) -> str:
     """The tables of a sheet.
 
     Args:
         page: the page with every edit, relative to the document, for a link.
+        pictures: figures, relative to the document.
     """
     first, *others = tables.grids()
     parts = [f"## {tables.title}", "", *_table(first), ""]
@@ -81,6 +82,8 @@ def to_markdown(tables: Sheet, page: str | None = None) -> str:
     made_of = [(row.label, row.run.record) for row in tables.rows]
     parts += ["", " ".join(tables.footer()), f"Made by `{tables.command}`."]
     parts += ["", f"[Every edit, case by case]({page})"] if page else []
+    for picture in pictures:
+        parts += ["", f"![{escape(PurePosixPath(picture).stem, quote=False)}](<{picture}>)"]
     parts += ["", *(f"- [{number}] {escape(mark, quote=False)}" for mark, number in tables.notes.items())]
     return "\n".join([*parts, "", *how_rows_were_made(made_of, tables.names)]) + "\n"
 

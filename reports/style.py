@@ -26,6 +26,8 @@ LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 HATCHES = ("", "///", "...")
 COLUMN = 3.35
 """Width of a column of a paper, in inches (8.5 cm)."""
+PAGE = 2 * COLUMN
+"""Width of a page of two columns, in inches (17 cm)."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,16 @@ def panels(rows: int, columns: int, size: tuple[float, float] = (3.6, 2.9)) -> t
 
 
 def legend(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> None:
-    """A legend below the panels, for which the figure grows; long names have several lines."""
-    wrapped = [fill(name, round(15 * figure.get_figwidth()), subsequent_indent="  ") for name in names]
-    figure.set_figheight(figure.get_figheight() + 0.12 * sum(name.count("\n") + 1 for name in wrapped))
-    figure.legend(handles, wrapped, loc="outside lower center", fontsize=6, handlelength=3.5)
+    """A legend below the panels, for which the figure grows: as many columns as fit; long names have several lines."""
+    width = figure.get_figwidth()
+    wrapped = [fill(name, 50, subsequent_indent="  ") for name in names]
+    longest = max((len(line) for name in wrapped for line in name.split("\n")), default=0)
+    columns = max(1, min(len(names), int(width / (0.55 + 0.047 * longest))))
+    deep = -(-len(wrapped) // columns)
+    heights = [name.count("\n") + 1 for name in wrapped]
+    lines = max((sum(heights[k : k + deep]) for k in range(0, len(heights), deep)), default=0)
+    figure.set_figheight(figure.get_figheight() + 0.12 * lines)
+    figure.legend(handles, wrapped, loc="outside lower center", fontsize=6, handlelength=3.5, ncols=columns)
 
 
 def save(figure: Figure, folder: Path, name: str, dpi: int = 110) -> list[Path]:

@@ -34,6 +34,6 @@ def view_scores(run: Run, case_id: str) -> Views:
 def _number(value: object) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is no score")
-    return float(value)
+    return float(value) if math.isfinite(value) else None

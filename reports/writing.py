@@ -29,6 +29,8 @@ class Tables:
     """Baselines."""
     folder: Path
     """Of its page."""
+    figures: Sequence[Path] = ()
+    """What was drawn of it."""
 
 
 def write_tables(found: Sequence[Tables], out: Path, page: str | None = None) -> list[Path]:
@@ -38,7 +40,8 @@ def write_tables(found: Sequence[Tables], out: Path, page: str | None = None) ->
         page: name of each benchmark's page in its folder, for links.
     """
     links = [None if page is None else (one.folder / page).relative_to(out).as_posix() for one in found]
-    texts = [to_markdown(one.sheet, link) for one, link in zip(found, links, strict=True)]
+    shown = [[file.relative_to(out).as_posix() for file in one.figures if file.suffix == ".png"] for one in found]
+    texts = [to_markdown(one.sheet, link, own) for one, link, own in zip(found, links, shown, strict=True)]
     summary = pl.concat([long_format.table(one.runs, one.against, list(one.sheet.sections)) for one in found])
     contents = {
         "table.md": "\n".join(texts).encode(),

@@ -12,6 +12,7 @@ from piva.config import Settings, runtime
 from piva.errors import COMPLETE, ConfigError
 
 if TYPE_CHECKING:
+    from reports.reading import Run
     from reports.sheet import Sheet
     from reports.writing import Tables
 
@@ -89,44 +90,47 @@ def main(arguments: Sequence[str]) -> int:
         against = baselines(group, config.baseline, config.runs)
         tables = sheet(title, group, names, against, command_line(), config.by)
         folder = out if len(groups(runs)) == 1 else out / _folder(title)
-        found.append(Tables(tables, group, against, folder))
+        found.append(Tables(tables, group, against, folder, _figures(config, group, against, folder)))
         print_table(tables)
-        for line in _remarks(tables, config.by):
+        for line in _remarks(tables, config):
             print(line, file=sys.stderr)
     files = write_tables(found, out, page=None if config.tables_only else "index.html")
     if config.into is not None:
         write_between_markers(config.into, "\n".join(to_markdown(one.sheet) for one in found))
     print("\ntables: " + ", ".join(map(str, files)))
     if config.figures or config.strip:
-        _write_figures(config, found)
+        drawn = ", ".join(str(file) for one in found for file in one.figures)
+        print(f"figures: {drawn or 'none: the records lack what they need'}")
     if not config.tables_only:
         _write_pictures(config, found)
     return COMPLETE
 
 
-def _write_figures(config: ReportConfig, found: "Sequence[Tables]") -> None:
-    """The figures of each benchmark, and strips of the cases asked for."""
-    from reports.figures import Drawn, draw_all
+def _figures(config: ReportConfig, runs: "Sequence[Run]", against: "Sequence[Run]", folder: Path) -> list[Path]:
+    """Draws the figures of one benchmark, and strips of the cases asked for, as far as they were."""
+    files: list[Path] = []
+    if config.figures:
+        from reports.figures import Drawn, draw_all
 
-    drawn = Drawn(*(config.figure_metrics or ()))
-    for one in found:
-        files = draw_all(one.runs, one.folder, one.against, drawn) if config.figures else []
-        files += _write_strips(one, [id_ for id_ in config.strip if any(id_ in run.planned for run in one.runs)])
-        print(f"figures: {', '.join(map(str, files)) or 'none: the records lack what they need'}")
+        files += draw_all(runs, folder, against, Drawn(*(config.figure_metrics or ())))
+    return files + _strips(runs, [id_ for id_ in config.strip if any(id_ in run.planned for run in runs)], folder)
 
 
-def _write_strips(one: "Tables", ids: "Sequence[str]") -> list[Path]:
+def _strips(runs: "Sequence[Run]", ids: Sequence[str], folder: Path) -> list[Path]:
     """A picture of all cases; of scenes one each."""
+    if not ids:
+        return []
     from reports.contact_sheet import contact_sheet
     from reports.figures.view_grids import view_grid
 
-    folder = one.folder / "figures"
-    if ids and one.runs[0].record.scenes is None:
-        contact_sheet(one.runs, len(ids), folder / "strip.png", ids)
-        return [folder / "strip.png"]
-    for id_ in ids:
-        view_grid(one.runs, id_, folder / f"views-{id_}.png")
-    return [folder / f"views-{id_}.png" for id_ in ids]
+    if runs[0].record.scenes is None:
+        file = folder / "figures" / "strip.png"
+        contact_sheet(runs, len(ids), file, ids)
+        return [file]
+    files = {id_: folder / "figures" / f"views-{id_}.png" for id_ in ids}
+    for id_, file in files.items():
+        view_grid(runs, id_, file)
+    return list(files.values())
 
 
 def _write_pictures(config: ReportConfig, found: "Sequence[Tables]") -> None:
@@ -146,12 +150,17 @@ def _write_pictures(config: ReportConfig, found: "Sequence[Tables]") -> None:
         print(f"page: {write_page(one.folder, title, one.runs, names, command_line(), config.full_images, first)}")
 
 
-def _remarks(tables: "Sheet", by: Sequence[str]) -> list[str]:
+def _remarks(tables: "Sheet", config: ReportConfig) -> list[str]:
     """What a user may have wanted and did not get."""
     found = []
     if not tables.differences and any(row.run.record.method == "dds" for row in tables.rows) and len(tables.rows) > 1:
         found.append(f"{tables.title}: no paired differences; say with --baseline RUN what to compare with")
-    lacking = [kind for kind in by if kind not in tables.sections]
+    lacking = [kind for kind in config.by if kind not in tables.sections]
+    if config.figures:
+        from reports.figures.types import MOST, types_left_out
+
+        if types_left_out([row.run for row in tables.rows]):
+            found.append(f"{tables.title}: no figure of the types: it has room for {MOST} runs; name those to draw")
     return [*found, *(f"{tables.title}: --by {kind}: no case says its {kind}" for kind in lacking)]
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from piva.methods import METHODS
 from piva.registry import resolve
+from piva.sampling import SAMPLERS
 from reports.labels import facts
 from reports.reading import Run, info
-from reports.style import COLUMN, Look, bars, legend, look, panels, write_beside
+from reports.style import COLUMN, PAGE, Look, bars, legend, look, panels, write_beside
 from reports.tables import Row, head, present, rows
 
 COSTS = ("seconds_edit", "unet_rows")
 GREY = "#777777"
+MANY = 6
+"""Curves that a column of a paper has room for; of more a plane is as wide as the page."""
+Word = tuple[float, float, str, str]
+"""x, y, what is written there, colour."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ def curves(found: Sequence[Row]) -> list[Curve]:
 def strength_of(run: Run) -> str | None:
     """The setting that the run's method declares as its strength; None of a method that is not known here."""
     name = run.record.method
-    return str(resolve("method", METHODS, name).strength) if name in METHODS else None
+    known = METHODS | SAMPLERS
+    return str(resolve("method", known, name).strength) if name in known else None
 
 
 def _order(value: object) -> float:
@@ -66,61 +73,87 @@ def plane_figure(runs: Sequence[Run], identity: str, alignment: str) -> Figure |
     if not any(not row.run.is_identity_row for row in found):
         return None
     lines = curves(found)
-    figure, [[ax]] = panels(1, 1, size=(COLUMN, 2.9))
+    figure, [[ax]] = panels(1, 1, size=_size(lines, 2.9))
     words = []
     for place, line in enumerate(lines):
-        words += _curve(ax, line, identity, alignment, look(place))
+        _join(ax, line, identity, alignment, look(place))
+        words += _points(ax, line, identity, alignment, look(place), faint=len(lines) > MANY)
     for row in found:
         if row.run.is_identity_row:
             x, y = (bars(row.cells[name], info(name).display_scale)[0] for name in (identity, alignment))
             ax.plot(x, y, marker="*", color=GREY, markersize=7, linestyle="none")
             words.append((x, y, row.label, GREY))
-    _finish(ax, figure, identity, alignment, words)
+    _finish(figure, [(ax, identity, alignment, words)])
     return figure
 
 
 def cost_figure(runs: Sequence[Run], quality: str) -> Figure | None:
-    """A panel for each cost that was measured, with a number on the y axis."""
+    """A panel for each cost that was measured, with a number on the y axis and a point for each run that has both."""
     costs = [name for name in present(runs, COSTS) if name != quality]
     found = [row for row in rows(runs, [*costs, quality]) if not row.run.is_identity_row]
-    lines = curves([row for row in found if _has(row, (*costs, quality))])
-    if not costs or not lines:
+    lines = curves([row for row in found if any(_has(row, (cost, quality)) for cost in costs)])
+    if not lines:
         return None
-    figure, axes = panels(len(costs), 1, size=(COLUMN, 2.3))
+    figure, axes = panels(len(costs), 1, size=_size(lines, 2.3))
+    drawn = []
     for (ax,), cost in zip(axes, costs, strict=True):
         words = []
         for place, line in enumerate(lines):
-            words += _curve(ax, line, cost, quality, look(place))
-        _finish(ax, figure if ax is axes[-1][0] else None, cost, quality, words)
+            here = tuple(row for row in line.rows if _has(row, (cost, quality)))
+            words += _points(ax, replace(line, rows=here), cost, quality, look(place), line="none")
+        drawn.append((ax, cost, quality, words))
+    _finish(figure, drawn)
     return figure
+
+
+def _size(lines: Sequence[Curve], height: float) -> tuple[float, float]:
+    return (COLUMN, height) if len(lines) <= MANY else (PAGE, 1.4 * height)
 
 
 def _has(row: Row, names: Sequence[str]) -> bool:
     return all(row.cells[name].mean is not None for name in names)
 
 
-def _curve(ax: Axes, line: Curve, over: str, against: str, style: Look) -> list[tuple[float, float, str, str]]:
-    """Draws one curve; the words that belong to its points."""
-    xs = [bars(row.cells[over], info(over).display_scale) for row in line.rows]
-    ys = [bars(row.cells[against], info(against).display_scale) for row in line.rows]
-    ax.plot([x for x, _ in xs], [y for y, _ in ys], color=style.color, linestyle=style.line, linewidth=1)
-    for k, ((x, x_bar), (y, y_bar)) in enumerate(zip(xs, ys, strict=True)):
-        ax.errorbar(
+def _join(ax: Axes, line: Curve, over: str, against: str, style: Look) -> None:
+    """Draws the line from weak to strong."""
+    xs, ys = ([bars(row.cells[name], info(name).display_scale)[0] for row in line.rows] for name in (over, against))
+    ax.plot(xs, ys, color=style.color, linestyle=style.line, linewidth=1)
+
+
+def _points(
+    ax: Axes, curve: Curve, over: str, against: str, style: Look, line: Any = None, faint: bool = False
+) -> list[Word]:
+    """Draws a curve's points with their intervals; the words that belong to them.
+
+    Args:
+        line: of the legend's sample; the curve's own otherwise.
+        faint: lets what lies below the intervals be seen.
+    """
+    words = []
+    for k, row in enumerate(curve.rows):
+        (x, x_bar), (y, y_bar) = (bars(row.cells[name], info(name).display_scale) for name in (over, against))
+        drawn = ax.errorbar(
             x, y, xerr=x_bar, yerr=y_bar, fmt=style.marker, color=style.color, markersize=4, elinewidth=0.4,
-            linestyle=style.line, label=_legend(line) if k == 0 else None,
+            linestyle=style.line if line is None else line, label=_legend(curve) if k == 0 else None,
         )  # fmt: skip
-    return [(x, y, line.value(row), style.color) for (x, _), (y, _), row in zip(xs, ys, line.rows, strict=True)]
+        for bar in drawn.lines[2]:
+            bar.set_alpha(0.35 if faint else 1.0)
+        words.append((x, y, curve.value(row), style.color))
+    return words
 
 
-def _legend(line: Curve) -> str:
-    return line.label + (f" ({line.strength})" if line.strength and len(line.rows) > 1 else "")
+def _legend(curve: Curve) -> str:
+    return curve.label + (f" ({curve.strength})" if curve.strength else "")
 
 
-def _finish(
-    ax: Axes, figure: Figure | None, over: str, against: str, words: Sequence[tuple[float, float, str, str]]
-) -> None:
-    ax.set_xlabel(head(over), fontsize=8)
-    ax.set_ylabel(head(against), fontsize=8)
-    if figure is not None:
-        legend(figure, *ax.get_legend_handles_labels())
-    write_beside(ax, [word for word in words if word[2]])
+def _finish(figure: Figure, drawn: Sequence[tuple[Axes, str, str, Sequence[Word]]]) -> None:
+    """Titles of the axes, one legend, and the words beside the points of each panel."""
+    handles: dict[str, Any] = {}
+    for ax, over, against, _ in drawn:
+        ax.set_xlabel(head(over), fontsize=8)
+        ax.set_ylabel(head(against), fontsize=8)
+        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(name, handle)
+    legend(figure, list(handles.values()), list(handles))
+    for ax, _, _, words in drawn:
+        write_beside(ax, [word for word in words if word[2]])

@@ -1,43 +1,77 @@
-"""Bars for each edit type, or for each group of edits of scenes."""
+"""Bars for each edit type, or for each group of edits of scenes; of many runs points."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from piva.stats import Interval
 from reports.parts import parts
 from reports.reading import Run, info, labels
-from reports.style import bars, legend, look, panels
+from reports.style import COLUMN, PAGE, Look, bars, legend, look, panels
 from reports.tables import head, rows
 
-MOST = 8
-"""Runs that bars stay readable for; of more the figure is left out."""
+BARS = 8
+"""Runs that bars stay readable for; of more there are points, over the width of a page."""
+MOST = 20
+"""Runs that points stay readable for; of more the figure is left out."""
+
+
+def types_left_out(runs: Sequence[Run]) -> bool:
+    """Whether there are several types, and too many runs to draw them."""
+    edits = _edits(runs)
+    return len(edits) > MOST and len(parts(edits, "type")) > 1
 
 
 def type_figure(runs: Sequence[Run], names: Sequence[str]) -> Figure | None:
     """A panel for each number, a group of bars for each type; the table's means and intervals."""
-    edits = [run for run in runs if not run.is_identity_row]
+    edits = _edits(runs)
     found = parts(edits, "type") if edits else []
     if len(found) < 2 or not names or not 1 <= len(edits) <= MOST:
         return None
     tables = [{row.run.path: row for row in rows(edits, names, part=part)} for part in found]
-    figure, axes = panels(len(names), 1, size=(max(3.35, 0.7 * len(found)), 1.9))
+    figure, axes = panels(len(names), 1, size=(max(COLUMN, 0.7 * len(found)) if len(edits) <= BARS else PAGE, 1.9))
     width = 0.8 / len(edits)
     for (ax,), name in zip(axes, names, strict=True):
         for place, (run, label) in enumerate(zip(edits, labels(edits), strict=True)):
-            style = look(place)
             for k, table in enumerate(tables):
                 interval = table[run.path].cells[name]
                 if interval.mean is not None:
-                    mean, bar = bars(interval, info(name).display_scale)
-                    ax.bar(
-                        k + (place - (len(edits) - 1) / 2) * width, mean, width, yerr=bar, color=style.color,
-                        hatch=style.hatch, edgecolor="white", linewidth=0.3, error_kw={"elinewidth": 0.6},
-                        label=label if k == 0 else None,
-                    )  # fmt: skip
+                    at = k + (place - (len(edits) - 1) / 2) * width
+                    named = label if label not in ax.get_legend_handles_labels()[1] else None
+                    _mark(ax, at, interval, name, look(place), width if len(edits) <= BARS else None, named)
         ax.set_ylabel(head(name), fontsize=8)
         ax.set_xticks(range(len(found)), [])
     axes[-1][0].set_xticks(range(len(found)), [part.title for part in found], rotation=30, ha="right", fontsize=7)
-    legend(figure, *axes[0][0].get_legend_handles_labels())
+    for k in range(1, len(found)):
+        for (ax,) in axes:
+            ax.axvline(k - 0.5, color="#777777", linewidth=0.3)
+    handles = {name: handle for (ax,) in axes for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}
+    legend(
+        figure,
+        [handles[label] for label in labels(edits) if label in handles],
+        [label for label in labels(edits) if label in handles],
+    )
     return figure
+
+
+def _edits(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if not run.is_identity_row]
+
+
+def _mark(
+    ax: Axes, at: float, interval: Interval, name: str, style: Look, width: float | None, label: str | None
+) -> None:
+    """A bar this wide, or a point without a width, with the interval."""
+    mean, bar = bars(interval, info(name).display_scale)
+    if width is None:
+        ax.errorbar(
+            at, mean, yerr=bar, fmt=style.marker, color=style.color, markersize=2.8, elinewidth=0.5, label=label
+        )
+        return
+    ax.bar(
+        at, mean, width, yerr=bar, color=style.color, hatch=style.hatch, edgecolor="white", linewidth=0.3,
+        error_kw={"elinewidth": 0.6}, label=label,
+    )  # fmt: skip

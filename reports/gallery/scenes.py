@@ -1,12 +1,12 @@
 """Of edited scenes: the views that can be compared, and what each view scores."""
 
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from piva.errors import ConfigError
 from reports.gallery.pictures import Pictures
 from reports.reading import Run
+from reports.view_scores import Views, view_scores
 
 VIEWS = 6
 """How many views of a scene can be compared, evenly along its path."""
@@ -29,22 +29,14 @@ def view_pictures(
     return [list(row) for row in zip(*rows, strict=True)]
 
 
-def by_view(run: Run, case_id: str) -> dict[str, list[float | None]]:
-    """The scores of a scene's views that change from view to view."""
-    record = run.ok.get(case_id)
-    file = run.path / record.by_view if record is not None and record.by_view else None
-    if file is None or not file.is_file():
-        return {}
+def by_view(run: Run, case_id: str) -> Views:
+    """The scores of a scene's views that some view has; none where their file is missing or damaged."""
     try:
-        found = json.loads(file.read_bytes())
-    except ValueError:
+        found = view_scores(run, case_id)
+    except ConfigError:
         return {}
     return {
-        name: [float(f"{value:.{DIGITS}g}") if _is_number(value) else None for value in values]
+        name: [None if value is None else float(f"{value:.{DIGITS}g}") for value in values]
         for name, values in found.items()
-        if any(map(_is_number, values))
+        if any(value is not None for value in values)
     }
-
-
-def _is_number(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
