@@ -51,7 +51,7 @@ def views_figure(runs: Sequence[Run]) -> Figure | None:
                 low, high = ([y if end is None else scale * end for end, y in zip(ends, ys, strict=True)]
                              for ends in ([one.low for one in here], [one.high for one in here]))  # fmt: skip
                 ax.fill_between(views, low, high, color=style.color, alpha=0.4 / (1 + len(runs)), linewidth=0)
-        ax.set_ylabel(head(name), fontsize=7)
+        ax.set_ylabel(head(name), fontsize=6)
     axes[-1][0].set_xlabel("view along the path", fontsize=8)
     legend(figure, list(handles.values()), list(handles))
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -45,15 +46,15 @@ def type_figure(runs: Sequence[Run], names: Sequence[str]) -> Figure | None:
         ax.set_ylabel(head(name), fontsize=8)
         ax.set_xticks(range(len(found)), [])
     axes[-1][0].set_xticks(range(len(found)), [part.title for part in found], rotation=30, ha="right", fontsize=7)
-    for k in range(1, len(found)):
-        for (ax,) in axes:
+    handles: dict[str, Any] = {}
+    for (ax,) in axes:
+        ax.set_xlim(-0.5, len(found) - 0.5)
+        for k in range(1, len(found)):
             ax.axvline(k - 0.5, color="#777777", linewidth=0.3)
-    handles = {name: handle for (ax,) in axes for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}
-    legend(
-        figure,
-        [handles[label] for label in labels(edits) if label in handles],
-        [label for label in labels(edits) if label in handles],
-    )
+        own, drawn = ax.get_legend_handles_labels()
+        handles |= dict(zip(drawn, own, strict=True))
+    names = [label for label in labels(edits) if label in handles]
+    legend(figure, [handles[name] for name in names], names)
     return figure
 
 

@@ -5,13 +5,16 @@ import json
 import pytest
 from harness_world import case_record, launch, run_record, write_run
 
+from piva.cli import main
 from piva.errors import ConfigError
 from reports.figures import Drawn, draw_all
-from reports.figures.along_views import view_means
-from reports.figures.courses import course_means
+from reports.figures.along_views import view_means, views_figure
+from reports.figures.courses import course_figure, course_means
 from reports.figures.plane import cost_figure, curves, plane_figure
+from reports.figures.types import BARS, MOST, type_figure
+from reports.parts import parts
 from reports.reading import load_runs
-from reports.style import COLORS, look
+from reports.style import COLORS, COLUMN, MARKERS, PAGE, legend, look, panels, plt
 from reports.tables import rows
 from reports.view_scores import view_scores
 
@@ -68,9 +71,15 @@ def test_a_number_that_no_version_knows_is_drawn(tmp_path):
     assert "identity-alignment.svg" in {file.name for file in files}
 
 
-def test_the_same_records_give_the_same_bytes(runs, tmp_path):
-    one, two = draw_all(runs, tmp_path / "one"), draw_all(runs, tmp_path / "two")
-    assert {file.name for file in one} == {f"{n}.{e}" for n in ("identity-alignment", "types") for e in ("svg", "png")}
+def test_the_same_records_give_the_same_bytes(tmp_path):
+    for k, method in enumerate(("piva", "dds")):
+        course = {"step": [50, 100], "lpips": [0.25, 0.5]}
+        folder = make(tmp_path, f"aa{k}", 1.0, method, views=True, course=course, unet_rows=400, seconds_edit=1.0)
+        for case_id in IDS:
+            write_views(folder, '{"consistency_x": [0.25, 0.5]}', case_id)
+    one, two = (draw_all(load_runs([], tmp_path), tmp_path / name) for name in ("one", "two"))
+    kinds = ("identity-alignment", "steps", "types", "cost", "views")
+    assert [file.name for file in one] == [f"{kind}.{ending}" for kind in kinds for ending in ("svg", "png")]
     assert [file.read_bytes() for file in one] == [file.read_bytes() for file in two]
 
 
@@ -84,6 +93,79 @@ def test_cost_is_drawn_where_it_was_measured(tmp_path):
     make(tmp_path, "aa11", 1.0, unet_rows=400)
     ax = cost_figure(load_runs([], tmp_path), "clip_text").axes[0]
     assert (ax.get_xlabel(), ax.lines[0].get_xdata()[0]) == ("unet_rows ↓", 400.0)
+
+
+def test_points_of_cost_stand_alone_and_a_run_that_lacks_one_cost_is_in_the_other_panel(tmp_path):
+    make(tmp_path, "aa11", 1.0, unet_rows=400, seconds_edit=3.0)
+    make(tmp_path, "bb22", 2.0, unet_rows=500)
+    loaded = load_runs([], tmp_path)
+    seconds, unet_rows = cost_figure(loaded, "clip_text").axes
+    table = {row.run.record.edit_key: row.cells for row in rows(loaded, ["clip_text", "seconds_edit", "unet_rows"])}
+    means = {key: {name: cell.mean for name, cell in cells.items()} for key, cells in table.items()}
+    assert points(seconds) == [(means["aa11"]["seconds_edit"], 100 * means["aa11"]["clip_text"])]
+    assert points(unet_rows) == [(means[key]["unet_rows"], 100 * means[key]["clip_text"]) for key in ("aa11", "bb22")]
+    assert [text.get_text() for text in seconds.figure.legends[0].get_texts()] == ["piva (lam)"]
+
+
+def points(ax):
+    """The marks of an axis, in order; each a line of its own."""
+    lines = [line for line in ax.lines if line.get_marker() in MARKERS]
+    assert all(len(line.get_xdata()) == 1 for line in lines)
+    return sorted((line.get_xdata()[0], line.get_ydata()[0]) for line in lines)
+
+
+def test_the_axes_of_steps_show_the_means_over_cases(tmp_path):
+    make(tmp_path, "aa11", 1.0, course={"step": [50, 100], "lpips": [0.25, 0.5], "clip_text": [0.5, None]})
+    (ax,) = course_figure(load_runs([], tmp_path)).axes  # of clip_text there is one step
+    assert (list(ax.lines[0].get_xdata()), list(ax.lines[0].get_ydata())) == ([50, 100], [250.0, 500.0])
+    assert ax.get_ylabel() == "lpips ↓ ×1000"
+
+
+def test_bars_are_the_tables_of_each_type(runs):
+    (ax,) = type_figure(runs, ["lpips"]).axes
+    found = {
+        tuple(round(bar.get_height(), 9) for bar in bars.patches) for bars in ax.containers if hasattr(bars, "patches")
+    }
+    strengths = {run.path: run.record.settings["lam"] for run in runs}
+    expected = set()
+    for part in parts(runs, "type"):
+        expected |= {(row.cells["lpips"].mean * 1000,) for row in rows(runs, ["lpips"], part=part)}
+    assert found == expected
+    assert {height for (height,) in found} == {1000 * (lam + k) for lam in strengths.values() for k in range(3)}
+
+
+def test_of_more_runs_types_are_points_and_of_too_many_the_command_says_so(tmp_path, capsys):
+    for k in range(BARS + 1):
+        make(tmp_path, f"{k:04}", float(k))
+    (ax,) = type_figure(load_runs([], tmp_path), ["lpips"]).axes
+    assert sorted(y for _, y in points(ax)) == sorted(1000.0 * (lam + k) for lam in range(BARS + 1) for k in range(3))
+    assert ax.patches[:] == []
+    for k in range(BARS + 1, MOST + 1):
+        make(tmp_path, f"{k:04}", float(k))
+    assert type_figure(load_runs([], tmp_path), ["lpips"]) is None
+    assert main(["report", "--runs", str(tmp_path), "--tables-only", "--figures"]) == 0
+    assert f"no figure of the types: it has room for {MOST} runs" in capsys.readouterr().err
+
+
+def test_samplers_have_curves_too_and_many_curves_a_wide_plane(tmp_path):
+    for k, method in enumerate(("sds", "dds", "nfsd", "vsd", "sds-bridge", "csd", "piva")):
+        make(tmp_path, f"aa{k}", 1.0, method)
+    assert plane_figure(load_runs([], tmp_path), "lpips", "clip_text").get_figwidth() == PAGE
+    assert plane_figure(load_runs([], tmp_path)[:6], "lpips", "clip_text").get_figwidth() == COLUMN
+    for k, t0 in enumerate((0.8, 0.2)):
+        record = run_record(f"bb{k}", "sdedit", launches=[launch(IDS)], settings={"t0": t0})
+        write_run(tmp_path / "other" / "pie-toybox" / f"sdedit-{k}", record, [case_record("a", metrics={"lpips": t0})])
+    (line,) = curves(rows(load_runs([], tmp_path / "other"), ["lpips"]))
+    assert [line.value(row) for row in line.rows] == ["0.2", "0.8"]
+
+
+def test_a_legend_has_as_many_columns_as_fit_and_room_for_its_lines():
+    figure, [[ax]] = panels(1, 1, size=(PAGE, 2.0))
+    handles = [ax.plot([0, 1], [k, k])[0] for k in range(13)]
+    legend(figure, handles, [f"method {k}" for k in range(13)])
+    assert figure.legends[0]._ncols == 6  # 6.7 inches by .55 and 9 letters of .047
+    assert figure.get_figheight() == pytest.approx(2.0 + 0.12 * 3)
+    plt.close(figure)
 
 
 def test_a_course_is_the_mean_over_the_cases_scored_then(tmp_path):
@@ -109,6 +191,15 @@ def test_views_are_read_and_averaged(tmp_path):
     write_views(folder, '{"lpips": ["one"]}')
     with pytest.raises(ConfigError, match="holds no scores"):
         view_scores(run, "a")
+
+
+def test_the_axes_of_views_show_the_means_and_a_view_without_a_value_has_no_point(tmp_path):
+    folder = make(tmp_path, "aa11", 1.0, views=True)
+    for case_id, value in zip(IDS, (0.25, 0.5, 0.75), strict=True):
+        write_views(folder, f'{{"consistency_x": [{value}, NaN, 1], "lpips": [1, 2, 3]}}', case_id)
+    (ax,) = views_figure(load_runs([], tmp_path)).axes
+    assert (list(ax.lines[0].get_xdata()), list(ax.lines[0].get_ydata())) == ([0, 2], [0.5, 1.0])
+    assert ax.get_ylabel() == "consistency_x"
 
 
 def test_a_link_out_of_the_run_is_not_followed(tmp_path):

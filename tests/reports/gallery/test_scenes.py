@@ -26,7 +26,12 @@ def test_scores_by_view_are_those_that_some_view_has(tmp_path):
     assert by_view(piva, "cone") == {}
     (dds.path / "scenes/cube/by_view.json").write_text(json.dumps({"lpips": [float("nan"), 1.0]}))
     assert by_view(dds, "cube") == {"lpips": [None, 1.0]}
-    (dds.path / "scenes/cube/by_view.json").write_text("{torn")
+    for damaged in ("{torn", "[1]", '{"lpips": 1}', '{"lpips": ["one"]}'):
+        (dds.path / "scenes/cube/by_view.json").write_text(damaged)
+        assert by_view(dds, "cube") == {}
+    (dds.path / "scenes/cube/by_view.json").unlink()
+    assert by_view(dds, "cube") == {}
+    (dds.path / "scenes/cube/by_view.json").symlink_to(piva.path / "scenes/cube/by_view.json")
     assert by_view(dds, "cube") == {}
 
 
