@@ -15,7 +15,7 @@ class Options:
     repeats: int = 3
     """Turns; the numbers are medians over them."""
 
-    cases: int = 500
+    cases: int = 200
     """Cases of the run that copies its sources."""
 
     batch_size: int = 8

@@ -141,9 +141,7 @@ def _differences(
     return {"baseline": label, "rows": found} if found else None
 
 
-def _cell(
-    name: str, interval: Interval, digits: int, cases: int, address: str, signed: bool = False
-) -> dict[str, Any]:
+def _cell(name: str, interval: Interval, digits: int, cases: int, address: str, signed: bool = False) -> dict[str, Any]:
     """Mean, interval, and n where it is another than `cases`."""
     mean, low, high = (shown(name, number, signed, digits) for number in (interval.mean, interval.low, interval.high))
     bounds = [] if interval.low is None else [f"[{low}, {high}]"]
