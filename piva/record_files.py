@@ -7,6 +7,7 @@ A merge that is killed before that moment has changed neither file; one that is 
 readers see, and whoever next opens the run for writing moves its files to their places.
 """
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -22,11 +23,12 @@ def opened(folder: Path, name: str) -> BinaryIO:
     """The file as it counts, for reading.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is none, or no such folder any more.
     """
-    with suppress(FileNotFoundError):
-        return (folder / MERGED / name).open("rb")
-    return (folder / name).open("rb")
+    for path in (folder / MERGED / name, folder / name):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return path.open("rb")
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / name))
 
 
 def replace_both(folder: Path, staged: Path, run: bytes, cases: bytes) -> None:

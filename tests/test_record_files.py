@@ -33,6 +33,9 @@ def test_a_torn_line_is_cut_off_and_what_is_not_there_stays_away(tmp_path):
     settle(tmp_path)
     with pytest.raises(FileNotFoundError):
         opened(tmp_path, CASES_FILE)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileNotFoundError, match=CASES_FILE):
+        opened(tmp_path / "file", CASES_FILE)
     (tmp_path / CASES_FILE).write_bytes(b"whole\ntorn")
     settle(tmp_path)
     assert (tmp_path / CASES_FILE).read_bytes() == b"whole\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from piva.commands.run_all import is_all
 from piva.commands.run_all import main as run_all
 from piva.commands.run_settings import run_settings
-from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED, PreflightError
+from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED
 
 if TYPE_CHECKING:
     from benchmarks.opening import Runs
@@ -75,8 +75,6 @@ def _run(runs: "Runs", seed: int, words: Sequence[str], watch: "Watch") -> int:
             return INTERRUPTED
         if not plan.remains and agent_waits():
             mirror_recorded(config.tracker, path, config.tags)
-    if not path.is_dir():
-        raise PreflightError(f"cannot write to {path}: the folder went away")
     return conclude(path, plan)
 
 
