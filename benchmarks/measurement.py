@@ -73,7 +73,7 @@ def print_grids(grids: Sequence[Grid], notes: str) -> None:
 
 def markdown_of(grids: Sequence[Grid], notes: str) -> str:
     """The same in Markdown."""
-    from reports.markdown import table
+    from reports.tables.markdown import table
 
     parts = ["\n".join([f"**{grid.title}**", "", *table(grid.head, grid.rows)]) for grid in grids]
     return "\n\n".join([*parts, notes]) + "\n"
@@ -81,7 +81,7 @@ def markdown_of(grids: Sequence[Grid], notes: str) -> str:
 
 def write_markdown(path: Path, text: str) -> None:
     """Write a file, or what stands between the results markers of one that has them."""
-    from reports.documents import BEGIN, write_between_markers
+    from reports.tables.documents import BEGIN, write_between_markers
 
     if path.is_file() and BEGIN in path.read_text():
         write_between_markers(path, text)

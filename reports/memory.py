@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from piva.memory import RESERVE, Memory
-from reports.markdown import table
+from reports.tables.markdown import table
 
 GIB = 2**30
 CARDS = (8, 12, 24)

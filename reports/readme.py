@@ -13,11 +13,12 @@ from pathlib import Path
 
 from piva.errors import COMPLETE
 from piva.stats import Interval
-from reports.documents import baselines, groups, markdown, write_between_markers
-from reports.markdown import table
-from reports.ranking import digits_of
 from reports.reading import Run, load_runs
-from reports.tables import head, pairs, present, rows, shown
+from reports.tables.cells import head, shown
+from reports.tables.documents import baselines, groups, markdown, write_between_markers
+from reports.tables.markdown import table
+from reports.tables.ranking import digits_of
+from reports.tables.rows import pairs, present, rows
 
 HERE = Path(__file__).parent
 COMMAND = "make tables"

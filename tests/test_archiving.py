@@ -12,7 +12,7 @@ from piva.keys import key_of, score_key
 from piva.records import CASES_FILE, RUN_FILE, RunFolder, read_cases, read_run
 from piva.run_checks import check_run
 from reports.reading import load_runs
-from reports.tables import rows
+from reports.tables.rows import rows
 
 TRACE = """Traceback (most recent call last):
   File "/home/zoe/my work/piva/editing.py", line 12, in edit

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from benchmarks.conditioning_cost.options import KINDS
 from benchmarks.conditioning_cost.report import Line, Report
-from reports.style import COLORS, MARKERS, plt
+from reports.figures.style import COLORS, MARKERS, plt
 
 STYLES = dict(zip(KINDS, zip(("#555555", *COLORS[:5]), ("P", *MARKERS[:5]), strict=True), strict=True))
 Value = Callable[[Line], tuple[float | None, bool]]

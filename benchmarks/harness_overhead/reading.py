@@ -46,10 +46,10 @@ def command_seconds(words: Sequence[str]) -> float:
 
 def table_seconds(root: Path) -> dict[str, float]:
     """The steps from an archive to its tables, in this process."""
-    from reports.documents import markdown
-    from reports.long_format import table, to_csv
     from reports.reading import load_runs
-    from reports.tables import present, usual_columns
+    from reports.tables.documents import markdown
+    from reports.tables.long_format import table, to_csv
+    from reports.tables.rows import present, usual_columns
 
     times = [time.perf_counter()]
     runs = load_runs((), root)

@@ -18,7 +18,7 @@ from piva.errors import ConfigError
 from piva.records import RUN_FILE, CaseRecord, is_busy, read_cases, read_run
 from piva.stats import Interval, bootstrap_mean
 from reports.reading import Run
-from reports.tables import SEED
+from reports.tables.cells import SEED
 
 State = Literal["done", "running", "failed", "pruned", "missing"]
 

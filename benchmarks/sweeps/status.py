@@ -9,7 +9,7 @@ from rich.table import Table
 
 from benchmarks.sweeps.board import PointOnDisk, State, metric_of
 from benchmarks.sweeps.schema import Sweep
-from reports.tables import head, shown
+from reports.tables.cells import head, shown
 
 COLOURS: dict[State, str] = {"done": "green", "running": "cyan", "failed": "red", "pruned": "yellow", "missing": ""}
 

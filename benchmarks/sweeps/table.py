@@ -15,10 +15,11 @@ from benchmarks.sweeps.schema import Goal, Sweep
 from benchmarks.sweeps.status import varying, written
 from piva.errors import ConfigError
 from piva.stats import PairedDifference, paired_difference
-from reports.markdown import table
-from reports.origins import how_made
 from reports.reading import Run
-from reports.tables import SEED, cell, check_names, head, marks, present, shown, usual_columns
+from reports.tables.cells import SEED, cell, head, shown
+from reports.tables.markdown import table
+from reports.tables.origins import how_made
+from reports.tables.rows import check_names, marks, present, usual_columns
 
 
 def columns(sweep: Sweep, found: Sequence[PointOnDisk], asked: Sequence[str]) -> list[str]:

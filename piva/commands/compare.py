@@ -32,11 +32,12 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(CompareConfig, "compare", arguments, "Paired differences a - b, with 95 % intervals.")
     from rich.table import Table
 
-    from reports.documents import groups
     from reports.reading import COSTS, labels, load_runs
-    from reports.sheet import WORKED_OUT
-    from reports.tables import check_names, head, pairs, present, shown
-    from reports.terminal import wide_console
+    from reports.tables.cells import head, shown
+    from reports.tables.documents import groups
+    from reports.tables.rows import check_names, pairs, present
+    from reports.tables.sheet import WORKED_OUT
+    from reports.tables.terminal import wide_console
 
     (a,), (b,) = (load_runs([name], config.runs) for name in (config.a, config.b))  # which may be the same
     every = [*a.record.metrics, *COSTS]

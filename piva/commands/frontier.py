@@ -43,10 +43,10 @@ def main(arguments: Sequence[str]) -> int:
     """Writes the figure and prints the tables."""
     config = parse(FrontierConfig, "frontier", arguments, "What methods trade for what, at matched levels.")
     from piva.provenance import command_line
-    from reports.documents import frontier_markdown, groups, write_between_markers
-    from reports.frontier_figure import frontier
+    from reports.figures.frontier import frontier
     from reports.reading import load_runs
-    from reports.tables import check_names
+    from reports.tables.documents import frontier_markdown, groups, write_between_markers
+    from reports.tables.rows import check_names
 
     runs = load_runs(config.names, config.runs)
     if not runs:

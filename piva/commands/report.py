@@ -13,8 +13,8 @@ from piva.errors import COMPLETE, ConfigError
 
 if TYPE_CHECKING:
     from reports.reading import Run
-    from reports.sheet import Sheet
-    from reports.writing import Tables
+    from reports.tables.sheet import Sheet
+    from reports.tables.writing import Tables
 
 
 class ReportConfig(Settings):
@@ -69,12 +69,12 @@ def main(arguments: Sequence[str]) -> int:
     """Writes the tables, and a page for each benchmark; prints the tables and where everything is."""
     config = parse(ReportConfig, "report", arguments, "Tables, and a page with every edit.")
     from piva.provenance import command_line
-    from reports.documents import baselines, groups, to_markdown, write_between_markers
     from reports.reading import load_runs
-    from reports.sheet import sheet
-    from reports.tables import check_names, present, usual_columns
-    from reports.terminal import print_table
-    from reports.writing import Tables, write_tables
+    from reports.tables.documents import baselines, groups, to_markdown, write_between_markers
+    from reports.tables.rows import check_names, present, usual_columns
+    from reports.tables.sheet import sheet
+    from reports.tables.terminal import print_table
+    from reports.tables.writing import Tables, write_tables
 
     runs = load_runs(config.names, config.runs)
     if not runs:
@@ -110,7 +110,7 @@ def _figures(config: ReportConfig, runs: "Sequence[Run]", against: "Sequence[Run
     """Draws the figures of one benchmark, and strips of the cases asked for, as far as they were."""
     files: list[Path] = []
     if config.figures:
-        from reports.figures import Drawn, draw_all
+        from reports.figures.drawing import Drawn, draw_all
 
         files += draw_all(runs, folder, against, Drawn(*(config.figure_metrics or ())))
     return files + _strips(runs, [id_ for id_ in config.strip if any(id_ in run.planned for run in runs)], folder)
@@ -120,7 +120,7 @@ def _strips(runs: "Sequence[Run]", ids: Sequence[str], folder: Path) -> list[Pat
     """A picture of all cases; of scenes one each."""
     if not ids:
         return []
-    from reports.contact_sheet import contact_sheet
+    from reports.figures.contact_sheet import contact_sheet
     from reports.figures.view_grids import view_grid
 
     if runs[0].record.scenes is None:
@@ -139,7 +139,7 @@ def _write_pictures(config: ReportConfig, found: "Sequence[Tables]") -> None:
     from reports.gallery import write_page
 
     if config.picture is not None:
-        from reports.contact_sheet import contact_sheets
+        from reports.figures.contact_sheet import contact_sheets
 
         runs = [run for one in found for run in one.runs]
         for file, count in contact_sheets(runs, config.picture_cases, config.picture).items():

@@ -80,7 +80,7 @@ def _forecast(lines: Mapping[str, Sequence[str]]) -> int:
     from benchmarks.cost import together
     from benchmarks.sweeps.costs import Prices
     from benchmarks.sweeps.planned import Planner
-    from reports.terminal import wide_console
+    from reports.tables.terminal import wide_console
 
     table = Table("method", "run", title="--method all")
     for head in ("steps", "done", "rows", "with backward", "time"):

@@ -57,7 +57,7 @@ def _print_sweep(runs: "PictureRuns", calibration: "Calibration", command: "Comm
     from benchmarks.sweep_forecast import forecast_sweep, sweep_table
     from piva.data.pie_bench import DataError
     from piva.provenance import collect
-    from reports.terminal import wide_console
+    from reports.tables.terminal import wide_console
 
     config, prior = runs.config, runs.prior
     try:

@@ -87,7 +87,7 @@ def _print(found: "Sequence[ListedRun]") -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from reports.terminal import wide_console
+    from reports.tables.terminal import wide_console
 
     right = [Column(name, justify="right") for name in ("steps", "seed", "ok", "error", "left")]
     table = Table("benchmark", "run", "key", *right, "last launch", Column("size", justify="right"), "", box=None)

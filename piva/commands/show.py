@@ -34,11 +34,12 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(ShowConfig, "show", arguments, "One run: settings, scores with intervals, failures.")
     from rich.table import Table
 
-    from reports.origins import how_made
     from reports.reading import COSTS, info, load_runs
-    from reports.sheet import WORKED_OUT
-    from reports.tables import present, rows, shown
-    from reports.terminal import wide_console
+    from reports.tables.cells import shown
+    from reports.tables.origins import how_made
+    from reports.tables.rows import present, rows
+    from reports.tables.sheet import WORKED_OUT
+    from reports.tables.terminal import wide_console
 
     run = load_runs([config.run], config.runs)[0]
     console = wide_console()

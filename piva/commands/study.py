@@ -83,7 +83,7 @@ def _list() -> int:
     from piva.registry import resolve
     from reports.studies import STUDIES
     from reports.studies.study import runs_of
-    from reports.terminal import wide_console
+    from reports.tables.terminal import wide_console
 
     table = Table("study", "question", "sweeps", "runs", "hours")
     for name in STUDIES:

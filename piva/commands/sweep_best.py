@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     from benchmarks.sweeps.board import metric_of
     from benchmarks.sweeps.status import varying, written
     from benchmarks.sweeps.table import best
-    from reports.tables import cell, head
+    from reports.tables.cells import cell, head
 
     board = open_board(config)
     goal = board.sweep.metric

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(PlanConfig, "sweep plan", arguments, ABOUT)
     from benchmarks.sweeps.arguments import out_folder
     from benchmarks.sweeps.schema import read_sweep
-    from reports.terminal import wide_console
+    from reports.tables.terminal import wide_console
 
     sweep = read_sweep(config.file)
     sweep = replace(sweep, run_cap=config.max_runs or sweep.run_cap)

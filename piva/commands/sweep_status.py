@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     """Exit code: complete, or 1 where points failed or are missing."""
     config = parse(SweepStatusConfig, "sweep status", arguments, ABOUT)
     from benchmarks.sweeps.status import counts, sentence, status_table
-    from reports.terminal import wide_console
+    from reports.tables.terminal import wide_console
 
     board = open_board(config)
     found = board.all()

@@ -37,8 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     from benchmarks.sweeps.table import columns, markdown, terminal_table, to_csv
     from piva.disk import write_atomically
     from piva.provenance import command_line
-    from reports.documents import BEGIN, write_between_markers
-    from reports.terminal import wide_console
+    from reports.tables.documents import BEGIN, write_between_markers
+    from reports.tables.terminal import wide_console
 
     board = open_board(config)
     sweep, found = board.sweep, board.all()

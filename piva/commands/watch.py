@@ -12,7 +12,7 @@ from piva.config import Settings, runtime
 from piva.errors import COMPLETE, SOME_FAILED
 
 if TYPE_CHECKING:
-    from reports.watching import Standing, WatchedRun
+    from reports.watch.standing import Standing, WatchedRun
 
 ABOUT = """\
 Watch runs while they go on: progress, means so far, errors, speed, time left, who writes.
@@ -62,8 +62,8 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(WatchConfig, "watch", arguments, ABOUT)
     from rich.live import Live
 
-    from reports.terminal import wide_console
-    from reports.watch_picture import picture
+    from reports.tables.terminal import wide_console
+    from reports.watch.picture import picture
 
     console, watch = wide_console(), Watch(_folders(config))
     now = watch.look()
@@ -92,7 +92,7 @@ class Watch:
 
     def look(self) -> float:
         """Reads what is new; the present Unix time."""
-        from reports.watching import WatchedRun, runs_in
+        from reports.watch.standing import WatchedRun, runs_in
 
         now = time.time()
         for folder in self._folders:
@@ -104,7 +104,7 @@ class Watch:
 
     def standings(self, now: float) -> "list[Standing]":
         """How every run stands; of a folder without any, that nothing has begun."""
-        from reports.watching import Standing
+        from reports.watch.standing import Standing
 
         empty = [folder for folder in self._folders if not any(_is_in(run, folder) for run in self._runs)]
         return [Standing(folder) for folder in empty] + [run.standing(now) for run in self._runs.values()]
@@ -132,7 +132,7 @@ def _folders(config: WatchConfig) -> list[Path]:
 
 def _in_lines(watch: Watch, now: float, config: WatchConfig) -> int:
     """Prints a line whenever a run has got on or stands otherwise, and one for each new error."""
-    from reports.watch_picture import error, line, names_of
+    from reports.watch.picture import error, line, names_of
 
     said: dict[Path, object] = {}
     told: dict[Path, int] = {}

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from piva.stats import Interval, bootstrap_mean
+from reports.figures.style import COLUMN, legend, look, panels
 from reports.reading import Run, info, labels
-from reports.style import COLUMN, legend, look, panels
-from reports.tables import SEED, head
+from reports.tables.cells import SEED, head
 
 
 def course_means(run: Run, name: str) -> dict[int, Interval]:

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from piva.methods import METHODS
 from piva.registry import resolve
 from piva.sampling import SAMPLERS
+from reports.figures.style import COLUMN, PAGE, Look, bars, legend, look, panels, write_beside
 from reports.labels import facts
 from reports.reading import Run, info
-from reports.style import COLUMN, PAGE, Look, bars, legend, look, panels, write_beside
-from reports.tables import Row, head, present, rows
+from reports.tables.cells import head
+from reports.tables.rows import Row, present, rows
 
 COSTS = ("seconds_edit", "unet_rows")
 GREY = "#777777"

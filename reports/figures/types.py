@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from piva.stats import Interval
+from reports.figures.style import COLUMN, PAGE, Look, bars, legend, look, panels
 from reports.parts import parts
 from reports.reading import Run, info, labels
-from reports.style import COLUMN, PAGE, Look, bars, legend, look, panels
-from reports.tables import head, rows
+from reports.tables.cells import head
+from reports.tables.rows import rows
 
 BARS = 8
 """Runs that bars stay readable for; of more there are points, over the width of a page."""

@@ -18,10 +18,11 @@ from piva.stats import Interval
 from reports.gallery.data import Shown, as_json, page_data, shown_runs
 from reports.gallery.pictures import Pictures
 from reports.labels import facts
-from reports.origins import how_made
-from reports.ranking import BEST, SECOND, column_digits, digits_of, places
 from reports.reading import Run, info
-from reports.tables import Row, differences, head, rows, shown
+from reports.tables.cells import head, shown
+from reports.tables.origins import how_made
+from reports.tables.ranking import BEST, SECOND, column_digits, digits_of, places
+from reports.tables.rows import Row, differences, rows
 
 SCRIPTS = (
     "state.js",

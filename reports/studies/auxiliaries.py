@@ -10,13 +10,14 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from piva.stats import PairedDifference, bootstrap_mean
-from reports.markdown import table
 from reports.reading import Run, info
 from reports.studies.drawing import COLORS, Figures, bars
 from reports.studies.found import Setting, values
 from reports.studies.page import known, note
 from reports.studies.study import Part, Study
-from reports.tables import cell, head, paired
+from reports.tables.cells import cell, head
+from reports.tables.markdown import table
+from reports.tables.rows import paired
 
 BRINGS = ("lpips_to_true", "psnr_to_true", "clip_text", "lpips", "saturation_shift_to_true", "edit_success")
 DRAWN = ("lpips_to_true", "clip_text", "lpips", "saturation_shift_to_true")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from piva.stats import Interval, PairedDifference, bootstrap_mean, paired_difference
 from reports.reading import info
-from reports.tables import SEED
+from reports.tables.cells import SEED
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from piva.stats import Interval, PairedDifference, bootstrap_mean, paired_difference
-from reports.markdown import table
 from reports.reading import info
 from reports.studies.drawing import COLORS, MARKERS, Figures, bars
 from reports.studies.found import Setting
 from reports.studies.page import details, known, note
 from reports.studies.study import Part, Study
-from reports.tables import SEED, cell, head
+from reports.tables.cells import SEED, cell, head
+from reports.tables.markdown import table
 
 Edit = tuple[str, str, str]
 """Benchmark, case id, content: the two benchmarks have ids in common."""

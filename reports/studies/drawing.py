@@ -1,4 +1,4 @@
-"""Figures of studies: where they go, and the line of Markdown that shows them; they look as reports.style says."""
+"""Figures of studies: where they go, and the line of Markdown that shows them; `reports.figures.style` dresses them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.style import COLORS, HATCHES, LINES, MARKERS, axis_title, bars, panels, save
+from reports.figures.style import COLORS, HATCHES, LINES, MARKERS, axis_title, bars, panels, save
 
 __all__ = ["COLORS", "HATCHES", "LINES", "MARKERS", "Figures", "axis_title", "bars"]
 

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 
 from piva.records import CaseRecord
 from piva.stats import Interval, bootstrap_mean, paired_difference
-from reports.markdown import table
 from reports.reading import info
 from reports.studies.drawing import COLORS, LINES, Figures
 from reports.studies.found import Setting
 from reports.studies.page import note
 from reports.studies.study import Part, Study
-from reports.tables import SEED, cell, head
+from reports.tables.cells import SEED, cell, head
+from reports.tables.markdown import table
 
 NUMBERS = ("lpips", "clip_text", "saturation_shift", "lpips_to_true")
 STEPS = (200, 1000, 5000, 15_000)

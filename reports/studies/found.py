@@ -20,7 +20,7 @@ from piva.data.pie_bench import EDIT_TYPES
 from piva.records import CaseRecord, RunRecord
 from piva.stats import Interval, bootstrap_mean
 from reports.reading import Run
-from reports.tables import SEED
+from reports.tables.cells import SEED
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from benchmarks.scene_runner import BY_OBJECT_FILE
 from piva.stats import Interval, bootstrap_mean, paired_difference
 from piva.toybox.hard_scenes import in2n_toybox_hard
 from piva.toybox.parts import OBJECTS
-from reports.markdown import table
 from reports.reading import Run, info
 from reports.studies.drawing import COLORS, MARKERS, Figures, axis_title, bars
 from reports.studies.found import Setting
 from reports.studies.page import known, note
 from reports.studies.study import Part, Study
-from reports.tables import SEED, cell, head
+from reports.tables.cells import SEED, cell, head
+from reports.tables.markdown import table
 
 LIGHTS = {"all": "all lights", "day": "day", "colored": "coloured light", "moving": "moving light"}
 """Light condition, or all of them -> what the page calls it."""

@@ -12,14 +12,14 @@ from piva.methods import METHODS
 from piva.registry import resolve
 from piva.sampling import SAMPLERS
 from piva.stats import bootstrap_mean, paired_difference
-from reports.markdown import table
 from reports.reading import info
 from reports.studies.choosing import loss
 from reports.studies.drawing import COLORS, LINES, MARKERS, Figures, axis_title, bars
 from reports.studies.found import Setting
 from reports.studies.page import details, known, note
 from reports.studies.study import Part, Study
-from reports.tables import SEED, cell, head
+from reports.tables.cells import SEED, cell, head
+from reports.tables.markdown import table
 
 TUNING, UPDATES, ROWS = "methods-tuning", "methods-updates", "methods-rows"
 CURVES, DEFAULTS, SCENES = "methods-curves", "methods-defaults", "methods-scenes"

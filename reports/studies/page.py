@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from piva.disk import write_atomically
-from reports.documents import BEGIN, END, write_between_markers
-from reports.markdown import table
-from reports.origins import how_rows_were_made
 from reports.reading import Run, labels
 from reports.studies.drawing import Figures
 from reports.studies.found import Setting
 from reports.studies.study import Study
-from reports.tables import marks
+from reports.tables.documents import BEGIN, END, write_between_markers
+from reports.tables.markdown import table
+from reports.tables.origins import how_rows_were_made
+from reports.tables.rows import marks
 
 NEW = """\
 # {title}

@@ -9,13 +9,13 @@ import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
 from piva.variance import ALPHA, POWER, Components, cases_needed, components, visible_difference
-from reports.markdown import table
 from reports.reading import info, labels
 from reports.studies.drawing import COLORS, HATCHES, LINES, Figures
 from reports.studies.found import Setting, values
 from reports.studies.page import known, note
 from reports.studies.study import Part, Study
-from reports.tables import head, shown
+from reports.tables.cells import head, shown
+from reports.tables.markdown import table
 
 SIZES = {
     "clip_text": (0.005, 0.01, 0.02),

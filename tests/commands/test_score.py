@@ -95,7 +95,7 @@ def test_a_run_of_another_version_of_the_benchmark_is_refused(run, capsys):
 
 
 def test_the_report_names_both_commands(run):
-    from reports.origins import how_made
+    from reports.tables.origins import how_made
 
     assert run.score(str(run.path)) == 0
     record = read_run(run.path)

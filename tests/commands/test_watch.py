@@ -101,6 +101,8 @@ def test_in_a_terminal_the_picture_is_drawn_anew(done, monkeypatch, capsys):
     """The last picture stays."""
     from rich.console import Console
 
-    monkeypatch.setattr("reports.terminal.wide_console", lambda: Console(force_terminal=True, width=100, height=30))
+    monkeypatch.setattr(
+        "reports.tables.terminal.wide_console", lambda: Console(force_terminal=True, width=100, height=30)
+    )
     assert main(["watch", "aa11", "--runs", str(done.parents[1])]) == 0
     assert "aa11 dds on pie-toybox" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from report_world import make
 from piva.data.edit_types import EDIT_GROUPS, EDIT_TYPES, group_of, type_title
 from reports.parts import parts
 from reports.reading import load_runs
-from reports.tables import differences, rows
+from reports.tables.rows import differences, rows
 
 
 def test_every_type_is_in_one_group():

@@ -9,10 +9,10 @@ import pytest
 from piva.archiving import nameless
 from piva.records import CASES_FILE, RUN_FILE, run_folders
 from piva.run_checks import check_run
-from reports.documents import groups
 from reports.reading import load_runs
 from reports.readme import SECTIONS, compact, in_full, main
-from reports.tables import paired, rows
+from reports.tables.documents import groups
+from reports.tables.rows import paired, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "reports" / "records"

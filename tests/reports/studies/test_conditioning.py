@@ -7,7 +7,7 @@ from piva.stats import bootstrap_mean, paired_difference
 from reports.studies.conditioning import STUDY, by_group, by_label, difference, label, page, values
 from reports.studies.drawing import Figures
 from reports.studies.found import settings_of
-from reports.tables import SEED, cell
+from reports.tables.cells import SEED, cell
 
 SHARED = "snowman-on-sand-addition"
 """An edit of both benchmarks."""

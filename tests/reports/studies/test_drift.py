@@ -9,7 +9,7 @@ from reports.reading import load_runs
 from reports.studies.drawing import Figures
 from reports.studies.drift import at_step, course_of, late_change, page
 from reports.studies.found import is_of
-from reports.tables import cell
+from reports.tables.cells import cell
 
 STEPS = list(range(200, 15_001, 200))
 

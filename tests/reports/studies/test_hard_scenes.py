@@ -11,7 +11,7 @@ from piva.toybox.hard_scenes import in2n_toybox_hard
 from reports.studies.drawing import Figures
 from reports.studies.found import settings_of
 from reports.studies.hard_scenes import STUDY, by_kind, kind_of, light_of, page
-from reports.tables import SEED, cell
+from reports.tables.cells import SEED, cell
 
 PIVA = "piva lambda 0.4, lora"
 OBJECTS = {

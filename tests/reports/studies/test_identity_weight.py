@@ -12,7 +12,7 @@ from reports.reading import load_runs
 from reports.studies.drawing import Figures
 from reports.studies.identity_weight import NO_FIGURE, STUDY, group_values, page
 from reports.studies.study import FILES, read_sweep
-from reports.tables import cell
+from reports.tables.cells import cell
 
 BEST = {"appearance": 0.7, "addition": 0.1, "deletion": 0.0, "translation": 2.0, "mixed": 1.0}
 GROUP = {type_id: group for group, types in EDIT_GROUPS.items() for type_id in types}

@@ -1,7 +1,7 @@
 """The files that tables go to. The same records give the same bytes.
 
 OUT/table.md, table.tex         for readers, a section for each benchmark
-OUT/table.csv, table.parquet    raw numbers of all benchmarks; `reports.long_format` has the columns
+OUT/table.csv, table.parquet    raw numbers of all benchmarks; `reports.tables.long_format` has the columns
 OUT/cases.parquet               every number of every case
 """
 
@@ -12,11 +12,11 @@ from pathlib import Path
 import polars as pl
 
 from piva.disk import write_atomically
-from reports import long_format
-from reports.documents import to_markdown
-from reports.latex import latex
 from reports.reading import Run
-from reports.sheet import Sheet
+from reports.tables import long_format
+from reports.tables.documents import to_markdown
+from reports.tables.latex import latex
+from reports.tables.sheet import Sheet
 
 
 @dataclass(frozen=True)

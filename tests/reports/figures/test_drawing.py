@@ -7,15 +7,15 @@ from harness_world import case_record, launch, run_record, write_run
 
 from piva.cli import main
 from piva.errors import ConfigError
-from reports.figures import Drawn, draw_all
 from reports.figures.along_views import view_means, views_figure
 from reports.figures.courses import course_figure, course_means
+from reports.figures.drawing import Drawn, draw_all
 from reports.figures.plane import cost_figure, curves, plane_figure
+from reports.figures.style import COLORS, COLUMN, MARKERS, PAGE, legend, look, panels, plt
 from reports.figures.types import BARS, MOST, type_figure
 from reports.parts import parts
 from reports.reading import load_runs
-from reports.style import COLORS, COLUMN, MARKERS, PAGE, legend, look, panels, plt
-from reports.tables import rows
+from reports.tables.rows import rows
 from reports.view_scores import view_scores
 
 IDS = ["a", "b", "c"]

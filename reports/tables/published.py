@@ -9,9 +9,9 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from reports.grids import Block, Cell, Grid, Line
 from reports.reading import Run
-from reports.tables import head, shown
+from reports.tables.cells import head, shown
+from reports.tables.grids import Block, Cell, Grid, Line
 
 
 class _Strict(BaseModel):

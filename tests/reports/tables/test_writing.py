@@ -8,12 +8,12 @@ import pytest
 from harness_world import case_record, launch, run_record, write_run
 from report_world import four_runs, make
 
-from reports.documents import baselines
-from reports.long_format import COLUMNS, cases, table, to_csv
 from reports.reading import load_runs
-from reports.sheet import sheet
-from reports.tables import paired, rows
-from reports.writing import Tables, write_tables
+from reports.tables.documents import baselines
+from reports.tables.long_format import COLUMNS, cases, table, to_csv
+from reports.tables.rows import paired, rows
+from reports.tables.sheet import sheet
+from reports.tables.writing import Tables, write_tables
 
 
 def write(runs, out, by=("type", "group")):

@@ -12,9 +12,9 @@ from piva.metrics.clip import ClipScores
 from piva.metrics.fidelity import FidelityScores
 from piva.metrics.lpips import LINEAR_WEIGHTS, LpipsScores
 from piva.metrics.structure import StructureScores
-from reports.documents import markdown
-from reports.published import Papers, papers, quoted
 from reports.reading import load_runs
+from reports.tables.documents import markdown
+from reports.tables.published import Papers, papers, quoted
 
 STRUCTURE = "structure-distance/dino_vitb8/keys-11/224-bilinear/0..255@1"
 

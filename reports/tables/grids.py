@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from piva.stats import Interval, PairedDifference
-from reports.ranking import column_digits, digits_of, places
-from reports.tables import Difference, Row, shown
+from reports.tables.cells import shown
+from reports.tables.ranking import column_digits, digits_of, places
+from reports.tables.rows import Difference, Row
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Column, Table
 
-from reports.ranking import column_digits, digits_of
-from reports.sheet import Sheet
-from reports.tables import Difference, head, shown
+from reports.tables.cells import head, shown
+from reports.tables.ranking import column_digits, digits_of
+from reports.tables.rows import Difference
+from reports.tables.sheet import Sheet
 
 WIDTH_OF_A_FILE = 160
 

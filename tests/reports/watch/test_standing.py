@@ -16,8 +16,8 @@ from rich.console import Console
 
 from piva.records import CASES_FILE, RunFolder
 from piva.run_lock import LOCK_FILE, SECONDS_TILL_STALE
-from reports.watch_picture import line, metrics_of, names_of, picture
-from reports.watching import WatchedRun, runs_in
+from reports.watch.picture import line, metrics_of, names_of, picture
+from reports.watch.standing import WatchedRun, runs_in
 
 IDS = ("a", "b", "c", "d")
 BEGAN = 1_700_000_000.0

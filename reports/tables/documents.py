@@ -9,14 +9,14 @@ from piva.disk import write_atomically
 from piva.errors import ConfigError
 from piva.records import RunRecord, find_run
 from reports.frontier import matched, shared_levels
-from reports.grids import Cell, Grid
-from reports.markdown import table
-from reports.origins import how_rows_were_made
 from reports.parts import By
-from reports.ranking import BEST, SECOND
 from reports.reading import Run, labels
-from reports.sheet import Sheet, sheet
-from reports.tables import head, shown
+from reports.tables.cells import head, shown
+from reports.tables.grids import Cell, Grid
+from reports.tables.markdown import table
+from reports.tables.origins import how_rows_were_made
+from reports.tables.ranking import BEST, SECOND
+from reports.tables.sheet import Sheet, sheet
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 

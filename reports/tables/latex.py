@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from reports.grids import Block, Cell, Grid
-from reports.origins import how_made
-from reports.ranking import BEST, SECOND
-from reports.sheet import Sheet
+from reports.tables.grids import Block, Cell, Grid
+from reports.tables.origins import how_made
+from reports.tables.ranking import BEST, SECOND
+from reports.tables.sheet import Sheet
 
 COUNTS = (
     "n is the number of cases that ended well, unless said. Of a difference a/b/c: better, equal, worse in so many."

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from piva.stats import Interval
 from reports.reading import info
-from reports.tables import Row
+from reports.tables.rows import Row
 
 BEST, SECOND = 1, 2
 FINER = 2

@@ -6,10 +6,10 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from piva.stats import bootstrap_mean
+from reports.figures.style import COLORS, MARKERS, bars, plt
 from reports.frontier import common_cases, curve, oriented
 from reports.reading import Run, info, labels
-from reports.style import COLORS, MARKERS, bars, plt
-from reports.tables import head
+from reports.tables.cells import head
 
 SIZE = (5.2, 4.0)
 """Of one panel of a frontier, in inches."""

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from piva.stats import Interval
 from reports.reading import info
-from reports.tables import head
+from reports.tables.cells import head
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
 """Okabe and Ito's, which the colour-blind tell apart; beside MARKERS and LINES, for print without colour."""

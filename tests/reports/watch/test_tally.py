@@ -5,7 +5,7 @@ import pytest
 from harness_world import case_record
 
 from piva.stats import bootstrap_mean
-from reports.tally import Tally
+from reports.watch.tally import Tally
 
 
 def test_means_are_near_those_of_a_table():

@@ -6,7 +6,7 @@ import pytest
 from harness_world import case_record, run_record, write_run
 
 from piva.records import CASES_FILE, RUN_FILE, read_cases
-from reports.following import Followed
+from reports.watch.following import Followed
 
 
 def line(case_id: str, **facts) -> bytes:
@@ -35,7 +35,7 @@ def test_what_is_there_and_then_what_is_added(folder):
 
 
 def test_only_new_bytes_are_parsed(folder, monkeypatch):
-    import reports.following as following
+    import reports.watch.following as following
 
     followed, parsed, real = Followed(folder), [], following.parse_case
     monkeypatch.setattr(following, "parse_case", lambda text: parsed.append(len(text)) or real(text))

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reports import grids
-from reports.grids import Grid
 from reports.parts import By, Part, parts
-from reports.published import Published, quoted, table_of
 from reports.reading import Run, labels
-from reports.tables import Difference, Row, differences, head, rows
+from reports.tables import grids
+from reports.tables.cells import head
+from reports.tables.grids import Grid
+from reports.tables.published import Published, quoted, table_of
+from reports.tables.rows import Difference, Row, differences, rows
 
 CELLS = (
     "Cells: mean [95 % bootstrap interval over cases] n. `×` is a factor of display; CSV and parquet hold raw values. "

@@ -14,9 +14,9 @@ from piva.records import RUN_FILE, CaseRecord, RunRecord
 from piva.run_files import SHARDS, shards_of
 from piva.run_lock import SECONDS_TILL_STALE, Owner, writer
 from piva.stats import Interval
-from reports.following import Followed
-from reports.pace import Pace, settles, speed_before
-from reports.tally import Tally
+from reports.watch.following import Followed
+from reports.watch.pace import Pace, settles, speed_before
+from reports.watch.tally import Tally
 
 State = Literal["not begun", "running", "silent", "gone", "stopped", "done"]
 """silent: who signed in gives no sign of life; gone: their process is no more, and did not sign off; stopped: nobody

@@ -7,7 +7,7 @@ from PIL import Image
 from piva.cli import main
 from piva.errors import ConfigError
 from piva.rendering.picture_grid import GAP, TILE
-from reports.contact_sheet import contact_sheet
+from reports.figures.contact_sheet import contact_sheet
 from reports.reading import load_runs
 
 

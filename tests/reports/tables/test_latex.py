@@ -6,10 +6,10 @@ import pytest
 from harness_world import launch
 from report_world import four_runs, make
 
-from reports.documents import baselines
-from reports.latex import escaped, latex
 from reports.reading import load_runs
-from reports.sheet import sheet
+from reports.tables.documents import baselines
+from reports.tables.latex import escaped, latex
+from reports.tables.sheet import sheet
 
 
 def text_of(runs, names=("lpips",), by=(), against=True, title="pie-toybox (version 1, test split)"):

@@ -9,10 +9,11 @@ from report_world import four_runs, make
 from piva.errors import ConfigError
 from piva.methods.dds import DDS
 from piva.stats import bootstrap_mean
-from reports.documents import baselines, groups, markdown, write_between_markers
-from reports.origins import how_made
 from reports.reading import COSTS, FACTS, labels, load_runs
-from reports.tables import cell, check_names, differences, head, paired, present, rows, shown
+from reports.tables.cells import cell, head, shown
+from reports.tables.documents import baselines, groups, markdown, write_between_markers
+from reports.tables.origins import how_made
+from reports.tables.rows import check_names, differences, paired, present, rows
 
 
 @pytest.fixture

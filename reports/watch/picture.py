@@ -12,8 +12,8 @@ from rich.text import Text
 from piva.records import CaseRecord, RunRecord
 from piva.stats import Interval
 from reports.labels import labels_of
-from reports.tables import head, shown
-from reports.watching import Sign, Standing
+from reports.tables.cells import head, shown
+from reports.watch.standing import Sign, Standing
 
 COLUMNS = (
     "clip_text", "consistency_direction_pair", "lpips", "psnr", "saturation_shift", "edit_success", "psnr_to_true",

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pytest
 from harness_world import case_record, launch, run_record
 
-from reports.pace import SECONDS_OF_SPEED, Pace, settles, speed_before
+from reports.watch.pace import SECONDS_OF_SPEED, Pace, settles, speed_before
 
 BEGAN = 1_700_000_000.0
 

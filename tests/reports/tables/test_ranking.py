@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from piva.stats import Interval
-from reports.ranking import BEST, SECOND, column_digits, digits_of, places
+from reports.tables.ranking import BEST, SECOND, column_digits, digits_of, places
 
 
 def row(identity=False, **means):

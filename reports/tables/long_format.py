@@ -14,7 +14,7 @@ from piva.data.edit_types import group_of
 from piva.stats import Interval, PairedDifference
 from reports.parts import By, Part, parts
 from reports.reading import Run, labels
-from reports.tables import pairs, present, rows
+from reports.tables.rows import pairs, present, rows
 
 COLUMNS: dict[str, Any] = {
     "benchmark": pl.String, "benchmark_version": pl.Int64, "split": pl.String, "run": pl.String,
