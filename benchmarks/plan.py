@@ -150,8 +150,8 @@ def compose(
     Args:
         hashed: what a case's edit and scores depend on.
         overwrite: what of it is done again. only-missing: nothing, failed cases included; but a case that has changed
-            counts as missing, and scores by other metrics do. retry-errors: failed cases. always: all. never: nothing,
-            and nothing is added to it.
+            counts as missing, and scores by other metrics do. An archived case is done until other scores need its
+            image. retry-errors: failed cases. always: all. never: nothing, and nothing is added to it.
 
     Raises:
         ConfigError: `never`, and some of the cases are recorded.
@@ -208,11 +208,11 @@ def _standing(record: CaseRecord | None, hashes: Contents, score_key: str, folde
         return "new"
     if record.status == "error" and record.stage == "edit":
         return "failed"  # whatever it left: of a case that ran away the last finite image is kept
+    scored = record.status == "ok" and record.score_key == score_key and record.score_content == hashes.score
     if not _has_edit(record, folder):
-        return "failed" if record.status == "error" else "new"
-    if record.status == "ok" and record.score_key == score_key and record.score_content == hashes.score:
-        return "done"
-    return "rescore"
+        archived = scored and record.archived
+        return "done" if archived else "failed" if record.status == "error" else "new"
+    return "done" if scored else "rescore"
 
 
 def _has_edit(record: CaseRecord, folder: Path) -> bool:

@@ -38,7 +38,7 @@ from piva.disk import disk, write_atomically
 from piva.errors import ConfigError, PreflightError
 from piva.keys import file_hash
 from piva.metrics.scene_scorer import SceneScorer
-from piva.records import SCENES, CaseRecord, RunRecord, Stage
+from piva.records import BY_OBJECT_FILE, SCENES, CaseRecord, RunRecord, Stage
 from piva.rendering.picture_grid import view_sheet
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase, SceneEditOutput
@@ -46,7 +46,6 @@ from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, write_views
 from piva.tracking import Look, unseen
 
 FIELD_FILE, BY_VIEW_FILE, HELD_OUT_FILE = "edited.safetensors", "by_view.json", "held_out.png"
-BY_OBJECT_FILE = "by_object.json"
 CHECKPOINT_FILE, COURSE_FILE = "checkpoint.safetensors", "course.json"
 
 

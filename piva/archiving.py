@@ -1,8 +1,9 @@
 """Records to publish beside a paper: without the files that they name, and without what names the machine.
 
-What stays is enough for every table: settings, keys, scores, costs, errors, and where they came from (commit, versions,
-device, command). Of a path from the root of a disk its last name stays; of people and machines nothing does. Hashes of
-images stay, so that who makes them again can compare.
+What stays is enough for every table: settings, keys, scores, those of single objects among them, costs, errors, and
+where they came from (commit, versions, device, command). Of a path from the root of a disk its last name stays; of
+people and machines nothing does. Hashes of images stay, so that who makes them again can compare. What is brought back
+from an archive into a folder of runs counts as done there.
 """
 
 import json
@@ -14,7 +15,17 @@ from typing import Any
 
 from piva.disk import write_atomically
 from piva.errors import ConfigError
-from piva.records import CASES_FILE, RUN_FILE, CaseRecord, RunRecord, is_busy, read_cases, read_run
+from piva.records import (
+    BY_OBJECT_FILE,
+    CASES_FILE,
+    RUN_FILE,
+    SCENES,
+    CaseRecord,
+    RunRecord,
+    is_busy,
+    read_cases,
+    read_run,
+)
 from piva.run_files import shards_of
 
 FILES = frozenset({"image", "field", "turntable", "by_view"})
@@ -46,6 +57,9 @@ def archive(run: Path, out: Path) -> Path:
     lines = [json.dumps(nameless_case(cases[id_]), separators=(",", ":")) for id_ in sorted(cases)]
     write_atomically(folder / RUN_FILE, nameless_run(record).model_dump_json(indent=1).encode() + b"\n")
     write_atomically(folder / CASES_FILE, "".join(f"{line}\n" for line in lines).encode())
+    for id_ in sorted(cases):
+        if (scores := run / SCENES / id_ / BY_OBJECT_FILE).is_file():
+            write_atomically(folder / SCENES / id_ / BY_OBJECT_FILE, scores.read_bytes())
     return folder
 
 

@@ -86,7 +86,7 @@ def _files(folder: Path, cases: Mapping[str, CaseRecord], busy: bool, findings: 
                 findings.found(f"{case.case_id}: {named.path} is not the file that was recorded (other SHA-256)", busy)
             elif path.stat().st_size == 0:
                 findings.found(f"{case.case_id}: {named.path} is empty", busy)
-    if archived := sum(case.image is None and case.image_sha256 is not None for case in cases.values()):
+    if archived := sum(case.archived for case in cases.values()):
         findings.notes.append(f"{archived} images are not here, only their hashes: an archive of records")
     for path in [] if busy else unnamed(folder, cases):
         findings.problems.append(f"{path.relative_to(folder)}: no record names it (piva gc removes it)")

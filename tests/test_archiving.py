@@ -9,7 +9,7 @@ from piva.archiving import archive, nameless
 from piva.cli import main
 from piva.errors import ConfigError
 from piva.keys import key_of, score_key
-from piva.records import CASES_FILE, RUN_FILE, RunFolder, read_cases, read_run
+from piva.records import BY_OBJECT_FILE, CASES_FILE, RUN_FILE, SCENES, RunFolder, read_cases, read_run
 from piva.run_checks import check_run
 from reports.reading import load_runs
 from reports.tables.rows import rows
@@ -41,13 +41,19 @@ def run(tmp_path):
         case_record("a", metrics={"lpips": 0.123456789012345}, seconds_edit=1.5, **scores),
         case_record("c", status="error", stage="load", error="FileNotFoundError: /mnt/secret/x.png", traceback=TRACE),
     ]  # fmt: skip
-    return write_run(tmp_path / "runs" / "pie-toybox" / f"dds-{key}", record, cases)
+    folder = write_run(tmp_path / "runs" / "pie-toybox" / f"dds-{key}", record, cases)
+    (folder / SCENES / "b").mkdir(parents=True)
+    (folder / SCENES / "b" / BY_OBJECT_FILE).write_bytes(b'{"sky": {"psnr": 30.5}}\n')
+    (folder / SCENES / "b" / "edited.safetensors").write_bytes(b"large")
+    return folder
 
 
 def test_an_archive_gives_the_same_table(run, tmp_path):
     folder = archive(run, tmp_path / "kept")
     assert folder == tmp_path / "kept" / "pie-toybox" / run.name
-    assert sorted(path.name for path in folder.iterdir()) == [CASES_FILE, RUN_FILE]
+    assert sorted(path.name for path in folder.iterdir()) == [CASES_FILE, RUN_FILE, SCENES]
+    assert [path.name for path in (folder / SCENES).rglob("*")] == ["b", BY_OBJECT_FILE]
+    assert (folder / SCENES / "b" / BY_OBJECT_FILE).read_bytes() == b'{"sky": {"psnr": 30.5}}\n'
     (whole,), (kept,) = load_runs([], run.parents[1]), load_runs([], tmp_path / "kept")
     assert kept.table.equals(whole.table)
     for before, after in zip(rows([whole], ["lpips"]), rows([kept], ["lpips"]), strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from benchmarks.scene_runner import BY_OBJECT_FILE
+from piva.records import BY_OBJECT_FILE, SCENES
 from piva.stats import Interval, bootstrap_mean, paired_difference
 from piva.toybox.hard_scenes import in2n_toybox_hard
 from piva.toybox.parts import OBJECTS
@@ -77,8 +77,8 @@ def in_light(found: Mapping[str, float], light: str) -> dict[str, float]:
 def of_objects(run: Run, number: str) -> dict[str, dict[str, float]]:
     """Case id -> object -> a number of by_object.json, of the objects that have it and were to stay."""
     found = {}
-    for id_, case in sorted(run.ok.items()):
-        file = (run.path / str(case.by_view)).with_name(BY_OBJECT_FILE)
+    for id_ in sorted(run.ok):
+        file = run.path / SCENES / id_ / BY_OBJECT_FILE
         scores = json.loads(file.read_bytes()) if file.is_file() else {}
         found[id_] = {name: value[number] for name, value in scores.items() if value.get(number) is not None}
     return found

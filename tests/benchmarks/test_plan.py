@@ -123,3 +123,14 @@ def test_a_changed_source_or_a_lost_image_means_editing_again(cases, tmp_path):
     plan = compose(cases[:4], 8, records, "k", tmp_path)
     assert plan.batches[0].wanted == {case.id for case in cases[1:4]}
     assert plan.done == (cases[0].id,)
+
+
+def test_an_archived_case_is_done_until_it_needs_its_image(cases, tmp_path):
+    """`piva archive` left its image behind; its scores stand, but scores by other metrics need the edit again."""
+    records = {case.id: record(case, tmp_path, image=None) for case in cases[:3]}
+    records[cases[1].id].score_key = "old"
+    records[cases[2].id].content = "of another source"
+    plan = compose(cases[:3], 8, records, "k", tmp_path)
+    assert plan.done == (cases[0].id,)
+    assert plan.rescore == ()
+    assert plan.batches[0].wanted == {case.id for case in cases[1:3]}
