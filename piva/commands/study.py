@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
@@ -41,7 +42,8 @@ class StudyConfig(Settings):
     """The study; all are listed without it."""
 
     report_only: bool = runtime(False)
-    """Run nothing: make the page of what is recorded."""
+    """Run nothing: make the page of what is recorded; without --out and without runs here, of the records that are in
+    the repository (reports/records/studies)."""
 
     dry_run: bool = runtime(False)
     """Do nothing: say what is missing, and what that would take."""
@@ -67,13 +69,25 @@ def main(arguments: Sequence[str]) -> int:
     if config.name is None:
         return _list()
     study, flags = resolve("study", STUDIES, config.name), given[place + 1 :]
-    out = config.out or Path("runs") / "studies" / config.name
-    sweeps, code = _carried_out(study, _sweeps(study, flags, out), out, config)
-    if config.dry_run or code == INTERRUPTED:
-        return code
-    words = ["piva", "study", config.name, *(["--out", str(config.out)] if config.out else [])]
-    print(f"page: {_page(study, sweeps, out, config.reports, [*words, *(['--', *flags] if flags else [])])}")
+    out = _folder_of(config)
+    with TemporaryDirectory() as nowhere:
+        files = Path(nowhere) if config.report_only else out / "sweeps"
+        sweeps, code = _carried_out(study, _sweeps(study, flags, files), out, files, config)
+        if config.dry_run or code == INTERRUPTED:
+            return code
+        words = ["piva", "study", config.name, *(["--out", str(config.out)] if config.out else [])]
+        print(f"page: {_page(study, sweeps, out, config.reports, [*words, *(['--', *flags] if flags else [])])}")
     return code
+
+
+def _folder_of(config: StudyConfig) -> Path:
+    """Where the study's runs lie; for a page where none were made here, the records that the repository holds."""
+    from reports.studies.study import RECORDS
+
+    name = str(config.name)
+    out = config.out or Path("runs") / "studies" / name
+    kept = RECORDS / name
+    return kept if config.report_only and config.out is None and not out.is_dir() and kept.is_dir() else out
 
 
 def _list() -> int:
@@ -96,7 +110,7 @@ def _list() -> int:
     return COMPLETE
 
 
-def _sweeps(study: Study, flags: Sequence[str], out: Path) -> list[Sweep]:
+def _sweeps(study: Study, flags: Sequence[str], files: Path) -> list[Sweep]:
     """The study's sweeps, with flags behind every run's arguments.
 
     Raises:
@@ -106,18 +120,24 @@ def _sweeps(study: Study, flags: Sequence[str], out: Path) -> list[Sweep]:
 
     if any(flag.partition("=")[0] == "--out" for flag in flags):
         raise ConfigError("--out goes before the --: it is the study's own")
-    return [with_flags(sweep, flags, out / "sweeps") for sweep in study.sweeps()]
+    return [with_flags(sweep, flags, files) for sweep in study.sweeps()]
 
 
-def _carried_out(study: Study, sweeps: Sequence[Sweep], out: Path, config: StudyConfig) -> tuple[list[Sweep], int]:
+def _carried_out(
+    study: Study, sweeps: Sequence[Sweep], out: Path, files: Path, config: StudyConfig
+) -> tuple[list[Sweep], int]:
     """(the sweeps, later ones over what earlier ones found; exit code), planned, run one after another, or only read.
 
     Ends with the first that cannot be run.
+
+    Args:
+        out: the runs.
+        files: where sweeps are written that differ from the study's own.
     """
     found: list[Sweep] = []
     worst = COMPLETE
     for part, plain in zip(study.parts, sweeps, strict=True):
-        sweep = _over_earlier(part, plain, found, out)
+        sweep = _over_earlier(part, plain, found, out, files)
         found.append(sweep or plain)
         if config.report_only:
             continue
@@ -134,7 +154,7 @@ def _carried_out(study: Study, sweeps: Sequence[Sweep], out: Path, config: Study
     return found, worst
 
 
-def _over_earlier(part: Part, sweep: Sweep, earlier: Sequence[Sweep], out: Path) -> Sweep | None:
+def _over_earlier(part: Part, sweep: Sweep, earlier: Sequence[Sweep], out: Path, files: Path) -> Sweep | None:
     """The part's sweep over what the parts before it found; None where they are not done."""
     if part.below is None:
         return sweep
@@ -144,7 +164,7 @@ def _over_earlier(part: Part, sweep: Sweep, earlier: Sequence[Sweep], out: Path)
 
     runs = load_runs([], out)
     values = part.below([setting for one in earlier for setting in settings_of(one, runs)])
-    return None if values is None else over(sweep, values, out / "sweeps")
+    return None if values is None else over(sweep, values, files)
 
 
 def _run(sweep: Sweep, out: Path, config: StudyConfig) -> int:

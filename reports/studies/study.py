@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).resolve().parents[2] / "sweeps" / "studies"
 """Of all studies; a part of the repository, not of the package."""
+RECORDS = FILES.parents[1] / "reports" / "records" / "studies"
+"""What the repository's pages of studies are made of: archived runs, in a folder for each study."""
 
 
 Below = Callable[[Sequence["Setting"]], Mapping[str, Mapping[str, Any]] | None]

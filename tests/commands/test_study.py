@@ -42,6 +42,20 @@ def test_a_page_can_be_made_of_what_is_there(toy, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_where_no_study_was_run_its_page_is_of_the_committed_records(toy, tmp_path, monkeypatch):
+    """Nothing is written beside them."""
+    assert toy() == 0
+    monkeypatch.setattr(study, "RECORDS", tmp_path / "records")
+    assert main(["archive", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "records" / "toy")]) == 0
+    kept = sorted((tmp_path / "records").rglob("*"))
+    monkeypatch.chdir(tmp_path / "reports")
+    assert main(["study", "toy", "--report-only", "--reports", str(tmp_path / "anew")]) == 0
+    text = (tmp_path / "anew" / "toy.md").read_text()
+    assert f"| `sweep.yaml` | 3/3 | {3 * CASES}/{3 * CASES} | 0 | 0 |" in text
+    assert "Made by `piva study toy`." in text
+    assert sorted((tmp_path / "records").rglob("*")) == kept
+
+
 def test_a_dry_run_counts_and_does_nothing(toy, tmp_path, capsys):
     assert toy("--dry-run") == 0
     said = capsys.readouterr().out

@@ -1,0 +1,20 @@
+"""What holds of every run whose records are committed."""
+
+import json
+from pathlib import Path
+
+from piva.archiving import nameless
+from piva.records import CASES_FILE, RUN_FILE
+from piva.run_checks import check_run
+
+
+def check_published(folder: Path) -> None:
+    """It is whole, small, made from a clean tree, and names no person, machine or folder."""
+    assert check_run(folder).problems == []
+    run = json.loads((folder / RUN_FILE).read_text())
+    assert nameless(run) == run
+    for line in (folder / CASES_FILE).read_text().splitlines():
+        case = {name: value for name, value in json.loads(line).items() if name not in ("src", "tgt")}
+        assert nameless(case) == case
+    assert not any(launch["provenance"]["git_dirty"] for launch in run["launches"])
+    assert (folder / CASES_FILE).stat().st_size < 1_000_000

@@ -1,0 +1,35 @@
+"""The committed pages of studies are those of the committed records."""
+
+import pytest
+from archive_world import check_published
+
+from piva.commands.study import main
+from piva.records import run_folders
+from reports.studies.study import RECORDS
+
+REPORTS = RECORDS.parents[1]
+KEPT = sorted(folder.name for folder in RECORDS.glob("*"))
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_page_is_not_stale(name, tmp_path, monkeypatch):
+    """Where this fails, `piva study NAME --report-only` writes it again, and its words want to be looked at."""
+    monkeypatch.chdir(tmp_path)  # where no study was run
+    page = tmp_path / f"{name}.md"
+    page.write_bytes((REPORTS / page.name).read_bytes())
+    assert main([name, "--report-only", "--reports", str(tmp_path)]) == 0
+    assert page.read_text() == (REPORTS / page.name).read_text()
+    figures = sorted(file.name for file in tmp_path.glob("*.png"))
+    assert figures == sorted(file.name for file in REPORTS.glob(f"{name}-*.png"))
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_records_are_whole_small_and_without_names(name):
+    folders = list(run_folders(RECORDS / name))
+    assert folders
+    for folder in folders:
+        check_published(folder)
+
+
+def test_every_page_with_records_is_there():
+    assert [name for name in KEPT if not (REPORTS / f"{name}.md").is_file()] == []
