@@ -207,8 +207,8 @@ STUDY = Study(
     title="Steps and drift: does identity hold to the last step?",
     question="Does identity hold over the whole run, up to 15,000 steps, or does drift come late? DDS beside Piva.",
     parts=(
-        Part("drift-2d", 2.0),
-        Part("drift-2d-5000", 1.0),
+        Part("drift-2d", 1.0),
+        Part("drift-2d-5000", 0.5),
         Part("drift-3d-5000", 1.3),
         Part("drift-3d", 2.5),
     ),
