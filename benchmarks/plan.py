@@ -16,6 +16,7 @@ from piva.data.pie_bench import Case
 from piva.errors import ConfigError
 from piva.keys import content_hash, digest, file_hash
 from piva.records import CaseRecord
+from piva.run_files import archived
 
 
 class Plannable(Protocol):
@@ -210,8 +211,9 @@ def _standing(record: CaseRecord | None, hashes: Contents, score_key: str, folde
         return "failed"  # whatever it left: of a case that ran away the last finite image is kept
     scored = record.status == "ok" and record.score_key == score_key and record.score_content == hashes.score
     if not _has_edit(record, folder):
-        archived = scored and record.archived
-        return "done" if archived else "failed" if record.status == "error" else "new"
+        if scored and archived(record):
+            return "done"
+        return "failed" if record.status == "error" else "new"
     return "done" if scored else "rescore"
 
 

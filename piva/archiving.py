@@ -15,8 +15,8 @@ from typing import Any
 
 from piva.disk import write_atomically
 from piva.errors import ConfigError
+from piva.record_files import BY_OBJECT_FILE
 from piva.records import (
-    BY_OBJECT_FILE,
     CASES_FILE,
     RUN_FILE,
     SCENES,

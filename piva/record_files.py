@@ -17,6 +17,8 @@ from piva.disk import write_atomically
 
 RUN_FILE, CASES_FILE = "run.json", "cases.jsonl"
 MERGED = ".merged"
+BY_OBJECT_FILE = "by_object.json"
+"""Of a scene's case, in its folder: the scores of each object, where it is known which pixel shows which."""
 
 
 def opened(folder: Path, name: str) -> BinaryIO:

@@ -41,8 +41,6 @@ from piva.run_lock import is_locked as is_locked
 
 RECORD_VERSION = record_versions.VERSION
 IMAGES, SCENES = "images", "scenes"
-BY_OBJECT_FILE = "by_object.json"
-"""Of a scene's case, below SCENES: the scores of each object, where it is known which pixel shows which."""
 
 _OWN_LINE = f'{{"record_version":{RECORD_VERSION},'.encode()
 
@@ -184,13 +182,6 @@ class CaseRecord(Record):
     def failed(self) -> bool:
         """Whether it ended with an error. (An edit that only has no scores yet did not.)"""
         return self.status == "error" and not self.unscored
-
-    @property
-    def archived(self) -> bool:
-        """Whether only the hash of its edit is here: `piva archive` leaves files behind."""
-        return (self.image is None and self.image_sha256 is not None) or (
-            self.field is None and self.field_sha256 is not None
-        )
 
     @model_validator(mode="after")
     def _stays_in_its_folder(self) -> "CaseRecord":

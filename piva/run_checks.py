@@ -15,7 +15,7 @@ from piva.keys import flat, key_of, score_key
 from piva.merging import sha256_of
 from piva.record_files import opened
 from piva.records import CASES_FILE, RUN_FILE, CaseRecord, RunRecord, is_busy, parse_case, read_run
-from piva.run_files import SHARDS, named_files, shards_of, unnamed
+from piva.run_files import SHARDS, archived, named_files, shards_of, unnamed
 
 NAMED = 5
 """Cases named in a sentence about many."""
@@ -86,8 +86,8 @@ def _files(folder: Path, cases: Mapping[str, CaseRecord], busy: bool, findings: 
                 findings.found(f"{case.case_id}: {named.path} is not the file that was recorded (other SHA-256)", busy)
             elif path.stat().st_size == 0:
                 findings.found(f"{case.case_id}: {named.path} is empty", busy)
-    if archived := sum(case.archived for case in cases.values()):
-        findings.notes.append(f"{archived} images are not here, only their hashes: an archive of records")
+    if hashes := sum(archived(case) for case in cases.values()):
+        findings.notes.append(f"{hashes} images are not here, only their hashes: an archive of records")
     for path in [] if busy else unnamed(folder, cases):
         findings.problems.append(f"{path.relative_to(folder)}: no record names it (piva gc removes it)")
 

@@ -35,6 +35,11 @@ def named_files(record: CaseRecord) -> list[NamedFile]:
     return [NamedFile(path, sha256) for path, sha256 in pairs if path is not None]
 
 
+def archived(record: CaseRecord) -> bool:
+    """Whether of a case's edit only the hash is here: `piva archive` leaves files behind."""
+    return (record.image or record.field) is None and (record.image_sha256 or record.field_sha256) is not None
+
+
 def shards_of(run: Path) -> list[Path]:
     """The shards below a run's folder, in the order of their numbers."""
     found = [file.parent for file in run.glob(f"{SHARDS}/*/{RUN_FILE}")]

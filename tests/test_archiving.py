@@ -9,7 +9,8 @@ from piva.archiving import archive, nameless
 from piva.cli import main
 from piva.errors import ConfigError
 from piva.keys import key_of, score_key
-from piva.records import BY_OBJECT_FILE, CASES_FILE, RUN_FILE, SCENES, RunFolder, read_cases, read_run
+from piva.record_files import BY_OBJECT_FILE
+from piva.records import CASES_FILE, RUN_FILE, SCENES, RunFolder, read_cases, read_run
 from piva.run_checks import check_run
 from reports.reading import load_runs
 from reports.tables.rows import rows
