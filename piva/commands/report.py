@@ -157,10 +157,12 @@ def _remarks(tables: "Sheet", config: ReportConfig) -> list[str]:
         found.append(f"{tables.title}: no paired differences; say with --baseline RUN what to compare with")
     lacking = [kind for kind in config.by if kind not in tables.sections]
     if config.figures:
-        from reports.figures.types import MOST, types_left_out
+        from reports.figures.drawing import left_out
+        from reports.figures.style import MOST
 
-        if types_left_out([row.run for row in tables.rows]):
-            found.append(f"{tables.title}: no figure of the types: it has room for {MOST} runs; name those to draw")
+        if crowded := left_out([row.run for row in tables.rows]):
+            named = " and ".join(crowded)
+            found.append(f"{tables.title}: no figure of {named}: there is room for {MOST} runs; name those to draw")
     return [*found, *(f"{tables.title}: --by {kind}: no case says its {kind}" for kind in lacking)]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from piva.stats import Interval, bootstrap_mean
-from reports.figures.style import COLUMN, legend, look, panels
+from reports.figures.looks import looks_of
+from reports.figures.style import COLUMN, FEW, MOST, PAGE, draw_curve, legend, panels
 from reports.reading import Run, info, labels
 from reports.tables.cells import SEED, head
 
@@ -30,23 +31,15 @@ def course_figure(runs: Sequence[Run]) -> Figure | None:
     )
     found = {name: [course_means(run, name) for run in runs] for name in names}
     found = {name: courses for name, courses in found.items() if any(len(course) > 1 for course in courses)}
-    if not found:
+    drawn = max((sum(bool(course) for course in courses) for courses in found.values()), default=0)
+    if not 1 <= drawn <= MOST:
         return None
-    figure, axes = panels(len(found), 1, size=(COLUMN, 1.7))
-    handles = {}
+    figure, axes = panels(len(found), 1, size=(COLUMN, 1.7) if drawn <= FEW else (PAGE, 2.6))
+    handles, looks = {}, looks_of(runs)
     for (ax,), (name, courses) in zip(axes, found.items(), strict=True):
-        scale = info(name).display_scale
-        for place, (label, course) in enumerate(zip(labels(runs), courses, strict=True)):
+        for run, label, course in zip(runs, labels(runs), courses, strict=True):
             if course:
-                style, means = look(place), list(course.values())
-                ys = [scale * (one.mean or 0.0) for one in means]
-                (handles[label],) = ax.plot(
-                    list(course), ys, color=style.color, linestyle=style.line, marker=style.marker, markersize=3,
-                    linewidth=1,
-                )  # fmt: skip
-                low, high = ([y if end is None else scale * end for end, y in zip(ends, ys, strict=True)]
-                             for ends in ([one.low for one in means], [one.high for one in means]))  # fmt: skip
-                ax.fill_between(list(course), low, high, color=style.color, alpha=0.4 / (1 + len(runs)), linewidth=0)
+                handles[label] = draw_curve(ax, course, info(name).display_scale, looks[run.path], drawn)
         ax.set_ylabel(head(name), fontsize=8)
     axes[-1][0].set_xlabel("step", fontsize=8)
     legend(figure, list(handles.values()), list(handles))

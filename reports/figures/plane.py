@@ -9,17 +9,14 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from piva.methods import METHODS
-from piva.registry import resolve
-from piva.sampling import SAMPLERS
-from reports.figures.style import COLUMN, PAGE, Look, bars, legend, look, panels, write_beside
+from reports.figures.looks import NOTHING, family_of, looks_of, strength_of
+from reports.figures.style import COLUMN, PAGE, Look, bars, legend, panels, write_beside
 from reports.labels import facts
 from reports.reading import Run, info
 from reports.tables.cells import head
 from reports.tables.rows import Row, present, rows
 
 COSTS = ("seconds_edit", "unet_rows")
-GREY = "#777777"
 MANY = 6
 """Curves that a column of a paper has room for; of more a plane is as wide as the page."""
 Word = tuple[float, float, str, str]
@@ -33,6 +30,7 @@ class Curve:
     label: str
     strength: str | None
     rows: tuple[Row, ...]
+    look: Look
 
     def value(self, row: Row) -> str:
         """What is written at a point: the setting's value."""
@@ -40,28 +38,24 @@ class Curve:
         return f"{value:g}" if isinstance(value, int | float) else ""
 
 
-def curves(found: Sequence[Row]) -> list[Curve]:
-    """The rows that edit, in curves; in the order in which their methods come."""
-    together: dict[str, list[Row]] = {}
-    for row in found:
+def curves(found: Sequence[Row], runs: Sequence[Run]) -> list[Curve]:
+    """The rows that edit, in curves; in the order in which the first of each stands among the runs.
+
+    Args:
+        runs: all of the report.
+    """
+    looks, together = looks_of(runs), dict[str, list[Row]]()
+    places = {path: place for place, path in enumerate(looks)}
+    for row in sorted(found, key=lambda row: places[row.run.path]):
         if not row.run.is_identity_row:
-            own = facts(row.run.record)
-            own.pop(strength_of(row.run) or "", None)
-            together.setdefault(f"{row.run.record.method} {sorted(own.items())}", []).append(row)
+            together.setdefault(family_of(row.run), []).append(row)
     result = []
     for those in together.values():
         name = strength_of(those[0].run)
         words = [word for word in those[0].label.split() if name is None or not word.startswith(f"{name}=")]
-        those.sort(key=lambda row: _order(facts(row.run.record).get(name or "")))
-        result.append(Curve(" ".join(words), name, tuple(those)))
+        ordered = sorted(those, key=lambda row: _order(facts(row.run.record).get(name or "")))
+        result.append(Curve(" ".join(words), name, tuple(ordered), looks[those[0].run.path]))
     return result
-
-
-def strength_of(run: Run) -> str | None:
-    """The setting that the run's method declares as its strength; None of a method that is not known here."""
-    name = run.record.method
-    known = METHODS | SAMPLERS
-    return str(resolve("method", known, name).strength) if name in known else None
 
 
 def _order(value: object) -> float:
@@ -73,17 +67,17 @@ def plane_figure(runs: Sequence[Run], identity: str, alignment: str) -> Figure |
     found = [row for row in rows(runs, [identity, alignment]) if _has(row, (identity, alignment))]
     if not any(not row.run.is_identity_row for row in found):
         return None
-    lines = curves(found)
+    lines = curves(found, runs)
     figure, [[ax]] = panels(1, 1, size=_size(lines, 2.9))
     words = []
-    for place, line in enumerate(lines):
-        _join(ax, line, identity, alignment, look(place))
-        words += _points(ax, line, identity, alignment, look(place), faint=len(lines) > MANY)
+    for line in lines:
+        _join(ax, line, identity, alignment)
+        words += _points(ax, line, identity, alignment, line.look.line, faint=len(lines) > MANY)
     for row in found:
         if row.run.is_identity_row:
             x, y = (bars(row.cells[name], info(name).display_scale)[0] for name in (identity, alignment))
-            ax.plot(x, y, marker="*", color=GREY, markersize=7, linestyle="none")
-            words.append((x, y, row.label, GREY))
+            ax.plot(x, y, marker=NOTHING.marker, color=NOTHING.color, markersize=7, linestyle="none")
+            words.append((x, y, row.label, NOTHING.color))
     _finish(figure, [(ax, identity, alignment, words)])
     return figure
 
@@ -92,16 +86,16 @@ def cost_figure(runs: Sequence[Run], quality: str) -> Figure | None:
     """A panel for each cost that was measured, with a number on the y axis and a point for each run that has both."""
     costs = [name for name in present(runs, COSTS) if name != quality]
     found = [row for row in rows(runs, [*costs, quality]) if not row.run.is_identity_row]
-    lines = curves([row for row in found if any(_has(row, (cost, quality)) for cost in costs)])
+    lines = curves([row for row in found if any(_has(row, (cost, quality)) for cost in costs)], runs)
     if not lines:
         return None
     figure, axes = panels(len(costs), 1, size=_size(lines, 2.3))
     drawn = []
     for (ax,), cost in zip(axes, costs, strict=True):
         words = []
-        for place, line in enumerate(lines):
+        for line in lines:
             here = tuple(row for row in line.rows if _has(row, (cost, quality)))
-            words += _points(ax, replace(line, rows=here), cost, quality, look(place), line="none")
+            words += _points(ax, replace(line, rows=here), cost, quality, "none")
         drawn.append((ax, cost, quality, words))
     _finish(figure, drawn)
     return figure
@@ -115,27 +109,25 @@ def _has(row: Row, names: Sequence[str]) -> bool:
     return all(row.cells[name].mean is not None for name in names)
 
 
-def _join(ax: Axes, line: Curve, over: str, against: str, style: Look) -> None:
+def _join(ax: Axes, line: Curve, over: str, against: str) -> None:
     """Draws the line from weak to strong."""
     xs, ys = ([bars(row.cells[name], info(name).display_scale)[0] for row in line.rows] for name in (over, against))
-    ax.plot(xs, ys, color=style.color, linestyle=style.line, linewidth=1)
+    ax.plot(xs, ys, color=line.look.color, linestyle=line.look.line, linewidth=1)
 
 
-def _points(
-    ax: Axes, curve: Curve, over: str, against: str, style: Look, line: Any = None, faint: bool = False
-) -> list[Word]:
+def _points(ax: Axes, curve: Curve, over: str, against: str, line: Any, faint: bool = False) -> list[Word]:
     """Draws a curve's points with their intervals; the words that belong to them.
 
     Args:
-        line: of the legend's sample; the curve's own otherwise.
+        line: of the legend's sample.
         faint: lets what lies below the intervals be seen.
     """
-    words = []
+    words, style = [], curve.look
     for k, row in enumerate(curve.rows):
         (x, x_bar), (y, y_bar) = (bars(row.cells[name], info(name).display_scale) for name in (over, against))
         drawn = ax.errorbar(
             x, y, xerr=x_bar, yerr=y_bar, fmt=style.marker, color=style.color, markersize=4, elinewidth=0.4,
-            linestyle=style.line if line is None else line, label=_legend(curve) if k == 0 else None,
+            linestyle=line, label=_legend(curve) if k == 0 else None,
         )  # fmt: skip
         for bar in drawn.lines[2]:
             bar.set_alpha(0.35 if faint else 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -24,6 +24,14 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 HATCHES = ("", "///", "...")
+GREY = "#777777"
+"""Of what is no contestant."""
+FEW = 8
+"""Runs that a column has room for in bars and curves; figures of more are as wide as a page. Ours."""
+MOST = 20
+"""Runs that bars and curves stay readable for; of more these figures are left out. Ours."""
+BANDS = 6
+"""Intervals that are readable as bands over each other; of more curves each has its interval at its end alone. Ours."""
 COLUMN = 3.35
 """Width of a column of a paper, in inches (8.5 cm)."""
 PAGE = 2 * COLUMN
@@ -40,9 +48,13 @@ class Look:
     hatch: str
 
 
-def look(place: int) -> Look:
-    """The look of the place-th of several; a colour that comes again has another mark, line and hatch."""
-    again = place // len(COLORS)
+def look(place: int, k: int = 0) -> Look:
+    """The look of the place-th of several; a colour that comes again has another mark, line and hatch.
+
+    Args:
+        k: of those that share the place, and its colour.
+    """
+    again = place // len(COLORS) + k
     return Look(
         COLORS[place % len(COLORS)],
         MARKERS[(place + again) % len(MARKERS)],
@@ -108,6 +120,31 @@ def bars(interval: Interval, scale: float) -> tuple[float, list[list[float]] | N
     if interval.low is None or interval.high is None:
         return mean, None
     return mean, [[max(0.0, mean - interval.low * scale)], [max(0.0, interval.high * scale - mean)]]
+
+
+def draw_curve(ax: Axes, course: Mapping[int, Interval], scale: float, style: Look, curves: int, every: int = 1) -> Any:
+    """Draws displayed means over what they are keyed by, with their intervals as a band; the line, for a legend.
+
+    Args:
+        scale: of display.
+        curves: how many share the panel; of more than BANDS the last interval stands for all.
+        every: marks stand this far apart.
+    """
+    shown = {x: one for x, one in course.items() if one.mean is not None}
+    found = [bars(one, scale) for one in shown.values()]
+    xs, ys = list(shown), [mean for mean, _ in found]
+    (line,) = ax.plot(
+        xs, ys, color=style.color, linestyle=style.line, marker=style.marker, markevery=every, markersize=3,
+        linewidth=1,
+    )  # fmt: skip
+    reach = [([0.0], [0.0]) if bar is None else bar for _, bar in found]
+    low = [mean - below for mean, ((below,), _) in zip(ys, reach, strict=True)]
+    high = [mean + above for mean, (_, (above,)) in zip(ys, reach, strict=True)]
+    if curves <= BANDS:
+        ax.fill_between(xs, low, high, color=style.color, alpha=0.4 / (1 + curves), linewidth=0)
+    elif xs:
+        ax.vlines(xs[-1], low[-1], high[-1], color=style.color, linewidth=0.8)
+    return line
 
 
 def write_beside(ax: Axes, points: Sequence[tuple[float, float, str, str]], size: float = 5.5) -> None:

@@ -1,4 +1,4 @@
-"""Bars for each edit type, or for each group of edits of scenes; of many runs points."""
+"""Bars for each edit type, or for each group of edits of scenes; of more than FEW runs points."""
 
 from __future__ import annotations
 
@@ -9,33 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from piva.stats import Interval
-from reports.figures.style import COLUMN, PAGE, Look, bars, legend, look, panels
+from reports.figures.looks import looks_of
+from reports.figures.style import COLUMN, FEW, MOST, PAGE, Look, bars, legend, panels
 from reports.parts import parts
 from reports.reading import Run, info, labels
 from reports.tables.cells import head
 from reports.tables.rows import rows
 
-BARS = 8
-"""Runs that bars stay readable for; of more there are points, over the width of a page."""
-MOST = 20
-"""Runs that points stay readable for; of more the figure is left out."""
-
-
-def types_left_out(runs: Sequence[Run]) -> bool:
-    """Whether there are several types, and too many runs to draw them."""
-    edits = _edits(runs)
-    return len(edits) > MOST and len(parts(edits, "type")) > 1
-
 
 def type_figure(runs: Sequence[Run], names: Sequence[str]) -> Figure | None:
     """A panel for each number, a group of bars for each type; the table's means and intervals."""
-    edits = _edits(runs)
+    edits = [run for run in runs if not run.is_identity_row]
     found = parts(edits, "type") if edits else []
     if len(found) < 2 or not names or not 1 <= len(edits) <= MOST:
         return None
     tables = [{row.run.path: row for row in rows(edits, names, part=part)} for part in found]
-    figure, axes = panels(len(names), 1, size=(max(COLUMN, 0.7 * len(found)) if len(edits) <= BARS else PAGE, 1.9))
-    width = 0.8 / len(edits)
+    figure, axes = panels(len(names), 1, size=(max(COLUMN, 0.7 * len(found)) if len(edits) <= FEW else PAGE, 1.9))
+    width, looks = 0.8 / len(edits), looks_of(edits)
     for (ax,), name in zip(axes, names, strict=True):
         for place, (run, label) in enumerate(zip(edits, labels(edits), strict=True)):
             for k, table in enumerate(tables):
@@ -43,7 +33,7 @@ def type_figure(runs: Sequence[Run], names: Sequence[str]) -> Figure | None:
                 if interval.mean is not None:
                     at = k + (place - (len(edits) - 1) / 2) * width
                     named = label if label not in ax.get_legend_handles_labels()[1] else None
-                    _mark(ax, at, interval, name, look(place), width if len(edits) <= BARS else None, named)
+                    _mark(ax, at, interval, name, looks[run.path], width if len(edits) <= FEW else None, named)
         ax.set_ylabel(head(name), fontsize=8)
         ax.set_xticks(range(len(found)), [])
     axes[-1][0].set_xticks(range(len(found)), [part.title for part in found], rotation=30, ha="right", fontsize=7)
@@ -57,10 +47,6 @@ def type_figure(runs: Sequence[Run], names: Sequence[str]) -> Figure | None:
     names = [label for label in labels(edits) if label in handles]
     legend(figure, [handles[name] for name in names], names)
     return figure
-
-
-def _edits(runs: Sequence[Run]) -> list[Run]:
-    return [run for run in runs if not run.is_identity_row]
 
 
 def _mark(

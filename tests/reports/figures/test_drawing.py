@@ -4,15 +4,17 @@ import json
 
 import pytest
 from harness_world import case_record, launch, run_record, write_run
+from matplotlib.colors import to_hex
 
 from piva.cli import main
 from piva.errors import ConfigError
 from reports.figures.along_views import view_means, views_figure
 from reports.figures.courses import course_figure, course_means
-from reports.figures.drawing import Drawn, draw_all
+from reports.figures.drawing import Drawn, draw_all, left_out
+from reports.figures.looks import NOTHING, looks_of
 from reports.figures.plane import cost_figure, curves, plane_figure
-from reports.figures.style import COLORS, COLUMN, MARKERS, PAGE, legend, look, panels, plt
-from reports.figures.types import BARS, MOST, type_figure
+from reports.figures.style import BANDS, COLORS, COLUMN, FEW, MARKERS, MOST, PAGE, legend, look, panels, plt
+from reports.figures.types import type_figure
 from reports.parts import parts
 from reports.reading import load_runs
 from reports.tables.rows import rows
@@ -49,7 +51,7 @@ def runs(tmp_path):
 
 
 def test_a_curve_is_ordered_by_the_strength_of_its_method(runs):
-    found = {line.label: [line.value(row) for row in line.rows] for line in curves(rows(runs, ["lpips"]))}
+    found = {line.label: [line.value(row) for row in line.rows] for line in curves(rows(runs, ["lpips"]), runs)}
     assert found == {"dds": ["7.5"], "piva": ["0", "2", "10"]}
 
 
@@ -135,16 +137,16 @@ def test_bars_are_the_tables_of_each_type(runs):
 
 
 def test_of_more_runs_types_are_points_and_of_too_many_the_command_says_so(tmp_path, capsys):
-    for k in range(BARS + 1):
+    for k in range(FEW + 1):
         make(tmp_path, f"{k:04}", float(k))
     (ax,) = type_figure(load_runs([], tmp_path), ["lpips"]).axes
-    assert sorted(y for _, y in points(ax)) == sorted(1000.0 * (lam + k) for lam in range(BARS + 1) for k in range(3))
+    assert sorted(y for _, y in points(ax)) == sorted(1000.0 * (lam + k) for lam in range(FEW + 1) for k in range(3))
     assert ax.patches[:] == []
-    for k in range(BARS + 1, MOST + 1):
+    for k in range(FEW + 1, MOST + 1):
         make(tmp_path, f"{k:04}", float(k))
     assert type_figure(load_runs([], tmp_path), ["lpips"]) is None
     assert main(["report", "--runs", str(tmp_path), "--tables-only", "--figures"]) == 0
-    assert f"no figure of the types: it has room for {MOST} runs" in capsys.readouterr().err
+    assert f"no figure of types: there is room for {MOST} runs" in capsys.readouterr().err
 
 
 def test_samplers_have_curves_too_and_many_curves_a_wide_plane(tmp_path):
@@ -155,7 +157,8 @@ def test_samplers_have_curves_too_and_many_curves_a_wide_plane(tmp_path):
     for k, t0 in enumerate((0.8, 0.2)):
         record = run_record(f"bb{k}", "sdedit", launches=[launch(IDS)], settings={"t0": t0})
         write_run(tmp_path / "other" / "pie-toybox" / f"sdedit-{k}", record, [case_record("a", metrics={"lpips": t0})])
-    (line,) = curves(rows(load_runs([], tmp_path / "other"), ["lpips"]))
+    loaded = load_runs([], tmp_path / "other")
+    (line,) = curves(rows(loaded, ["lpips"]), loaded)
     assert [line.value(row) for row in line.rows] == ["0.2", "0.8"]
 
 
@@ -217,3 +220,43 @@ def test_twenty_looks_are_told_apart():
     found = [look(place) for place in range(20)]
     assert len({(one.color, one.marker) for one in found}) == len({(one.color, one.line) for one in found}) == 20
     assert found[len(COLORS)].color == found[0].color
+
+
+def test_a_run_looks_the_same_in_every_figure(tmp_path):
+    """Baselines come first; a method has one colour over its strengths, and whoever edits nothing takes no place."""
+    course = {"step": [50, 100], "lpips": [0.25, 0.5]}
+    for k, (method, lam) in enumerate((("copy", 0.0), ("dds", 0.0), ("piva", 1.0), ("piva", 2.0), ("sds", 0.0))):
+        make(tmp_path, f"aa{k}", lam, method, course=course, unet_rows=400)
+    runs = load_runs([], tmp_path)
+    runs.sort(key=lambda run: run.record.method != "sds")  # as a baseline
+    looks = {run.record.edit_key: look for run, look in zip(runs, looks_of(runs).values(), strict=True)}
+    assert looks["aa4"] == look(0)
+    assert looks["aa0"] == NOTHING
+    assert looks["aa2"].color == looks["aa3"].color
+    assert (looks["aa2"].marker, looks["aa2"].line) != (looks["aa3"].marker, looks["aa3"].line)
+    for figure in (plane_figure(runs, "lpips", "clip_text"), cost_figure(runs, "clip_text")):
+        assert [text.get_text().split()[0] for text in figure.legends[0].get_texts()] == ["sds", "dds", "piva"]
+        colors = [to_hex(handle.get_color()[0]) for handle in figure.legends[0].legend_handles]
+        assert colors == [looks[key].color.lower() for key in ("aa4", "aa1", "aa2")]
+    steps = course_figure(runs).legends[0].legend_handles
+    assert [handle.get_color() for handle in steps] == [looks[run.record.edit_key].color for run in runs]
+    drawn = [one for one in type_figure(runs, ["lpips"]).axes[0].containers if hasattr(one, "patches")]
+    types = {one.get_label(): to_hex(one.patches[0].get_facecolor()) for one in drawn}
+    for name, key in (("sds", "aa4"), ("dds", "aa1"), ("piva lam=2.0", "aa3")):
+        assert types[name] == looks[key].color.lower()
+
+
+def test_many_curves_have_no_bands(tmp_path):
+    for k in range(BANDS + 1):
+        make(tmp_path, f"aa{k}", float(k), course={"step": [50, 100], "lpips": [0.25, 0.5]})
+    runs = load_runs([], tmp_path)
+    assert [len(course_figure(some).axes[0].collections) for some in (runs[:BANDS], runs)] == [BANDS, BANDS + 1]
+    kinds = {type(one).__name__ for one in course_figure(runs).axes[0].collections}
+    assert kinds == {"LineCollection"}
+    for k in range(BANDS + 1, MOST + 1):
+        make(tmp_path, f"bb{k}", float(k), course={"step": [50, 100], "lpips": [0.25, 0.5]})
+    runs = load_runs([], tmp_path)
+    assert course_figure(runs[:-1]).get_figwidth() == PAGE
+    assert course_figure(runs) is None
+    assert left_out(runs[:-1]) == []
+    assert left_out(runs) == ["types", "steps"]
