@@ -86,7 +86,7 @@ def in_full(records: Path = HERE / "records") -> str:
 
 
 def _table(runs: Sequence[Run], section: Section) -> list[str]:
-    """Means, and below them differences; with two significant digits of the narrowest interval, for narrow columns."""
+    """Means, and below them differences; with two significant digits of the median interval, for narrow columns."""
     names = present(runs, section.metrics)
     lines = rows(runs, names)
     by_label = {row.label: row.run for row in lines}

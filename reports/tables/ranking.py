@@ -1,6 +1,7 @@
 """Which digits of a column are worth showing, and which of its rows are best and second."""
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from piva.stats import Interval
@@ -13,16 +14,17 @@ FINER = 2
 
 
 def digits_of(name: str, intervals: Sequence[Interval]) -> int:
-    """Digits behind the point for a column: two significant ones of the narrowest interval's width.
+    """Digits behind the point for a column: two significant ones of the width of its (lower) median interval.
 
-    Where no interval has a width (one case, equal values), the metric's own.
+    So one part whose two cases happen to be alike gives no digits to a whole column. Where no interval has a width
+    (one case, equal values), the metric's own.
     """
     facts = info(name)
     ends = [(one.low, one.high) for one in intervals if one.low is not None and one.high is not None]
     widths = [(high - low) * facts.display_scale for low, high in ends if high > low]
     if not widths:
         return facts.digits
-    return min(max(1 - math.floor(math.log10(min(widths))), 0), facts.digits + FINER)
+    return min(max(1 - math.floor(math.log10(statistics.median_low(widths))), 0), facts.digits + FINER)
 
 
 def column_digits(names: Sequence[str], rows: Sequence[Row]) -> dict[str, int]:

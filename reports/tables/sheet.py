@@ -13,7 +13,7 @@ from reports.tables.rows import Difference, Row, differences, rows
 
 CELLS = (
     "Cells: mean [95 % bootstrap interval over cases] n. `×` is a factor of display; CSV and parquet hold raw values. "
-    "Digits are chosen by the narrowest interval of a column."
+    "Digits are chosen by a column's median interval."
 )
 RANKS = (
     "Bold is the best of a column and underlined the second, among rows that edit; means that are equal at the digits "

@@ -1,11 +1,16 @@
-"""Records that grow: read again and again, each time only what is new, without taking any lock."""
+"""Records that grow: read again and again, each time only what is new, without taking any lock.
+
+What a merge has decided and not moved yet counts here too, as for every reader; that it is moved later changes nothing.
+"""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from piva.allocator import uncollected
 from piva.errors import ConfigError
+from piva.record_files import MERGED, opened
 from piva.records import CASES_FILE, RUN_FILE, CaseRecord, RunRecord, parse_case, read_run
 
 _REMEMBERED = 256
@@ -48,7 +53,7 @@ class Followed:
         return self._read_cases() or self.anew
 
     def _read_run(self) -> bool:
-        stamp = _stamp(self.path / RUN_FILE)
+        stamp = _stamp(self.path, RUN_FILE)
         if stamp == self._run_stamp:
             return False
         self._run_stamp = stamp
@@ -60,22 +65,21 @@ class Followed:
         return True
 
     def _read_cases(self) -> bool:
-        file = self.path / CASES_FILE
-        stamp = _stamp(file)
+        stamp = _stamp(self.path, CASES_FILE)
         if stamp == self._stamp:
             return False
         if stamp is None:
             self._forget()
             self._stamp = None
             return True
-        with file.open("rb") as opened:
-            status = os.fstat(opened.fileno())
+        with opened(self.path, CASES_FILE) as file:
+            status = os.fstat(file.fileno())
             other = self._stamp is not None and status.st_ino != self._stamp[0]
-            opened.seek(self._at - len(self._before))
-            if other := other or opened.read(len(self._before)) != self._before:
+            file.seek(self._at - len(self._before))
+            if other := other or file.read(len(self._before)) != self._before:
                 self._forget()
-                opened.seek(0)
-            content = opened.read()
+                file.seek(0)
+            content = file.read()
         self._stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         whole = content[: content.rfind(b"\n") + 1]
         self._add(whole)
@@ -102,10 +106,10 @@ class Followed:
         self._at, self._before, self.damaged_lines = 0, b"", 0
 
 
-def _stamp(file: Path) -> _Stamp | None:
-    """What changes whenever a file does; None where there is none."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+def _stamp(folder: Path, name: str) -> _Stamp | None:
+    """What changes whenever the file that counts does; None where there is none."""
+    for file in (folder / MERGED / name, folder / name):
+        with suppress(OSError):
+            status = file.stat()
+            return status.st_ino, status.st_size, status.st_mtime_ns
+    return None

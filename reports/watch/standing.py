@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from piva.records import RUN_FILE, CaseRecord, RunRecord
-from piva.run_files import SHARDS, shards_of
+from piva.run_files import shards_of
 from piva.run_lock import SECONDS_TILL_STALE, Owner, writer
 from piva.stats import Interval
 from reports.watch.following import Followed
@@ -21,6 +21,10 @@ from reports.watch.tally import Tally
 State = Literal["not begun", "running", "silent", "gone", "stopped", "done"]
 """silent: who signed in gives no sign of life; gone: their process is no more, and did not sign off; stopped: nobody
 is signed in, and cases are left; done: no case is left, and nobody writes."""
+
+
+DEPTH = 6
+"""Folders between the one that is watched and a run. Ours; of runs/ a study's run is in the fourth."""
 
 
 @dataclass(frozen=True)
@@ -237,12 +241,27 @@ class WatchedRun:
 
 
 def runs_in(folder: Path) -> list[Path]:
-    """The run that a folder is, or all runs in it, in the order of their names; shards count for their run."""
-    if (folder / RUN_FILE).exists() or shards_of(folder):
-        return [folder]
-    own = {file.parent for depth in ("*", "*/*") for file in folder.glob(f"{depth}/{RUN_FILE}")}
-    shards = {file.parents[2] for depth in ("*", "*/*") for file in folder.glob(f"{depth}/{SHARDS}/*/{RUN_FILE}")}
-    return sorted(own | shards)
+    """The run that a folder is, or all runs below it, in the order of their paths; shards count for their run.
+
+    Nothing is looked for inside a run, in hidden folders, or deeper than `DEPTH`.
+    """
+    found, waiting = [], [(folder, 0)]
+    while waiting:
+        place, depth = waiting.pop()
+        if (place / RUN_FILE).exists() or shards_of(place):
+            found.append(place)
+        elif depth < DEPTH:
+            waiting += [(below, depth + 1) for below in _folders(place)]
+    return sorted(found)
+
+
+def _folders(place: Path) -> list[Path]:
+    """Folders in a folder, but for hidden ones and links; none where there is no such folder."""
+    try:
+        with os.scandir(place) as entries:
+            return [Path(e.path) for e in entries if e.name[0] != "." and e.is_dir(follow_symlinks=False)]
+    except OSError:  # it has gone meanwhile, or may not be read
+        return []
 
 
 def _exists(pid: int) -> bool:

@@ -22,9 +22,11 @@ def test_the_width_of_the_interval_has_two_digits(width, digits):
     assert digits_of("lpips", [Interval(0.5, 0.5 - width / 2, 0.5 + width / 2, 9)]) == digits
 
 
-def test_the_narrowest_interval_of_the_rows_that_edit_decides():
+def test_the_median_interval_of_the_rows_that_edit_decides():
     wide, narrow, none = Interval(0.5, 0.4, 0.6, 9), Interval(0.5, 0.49975, 0.50025, 9), Interval(0.5, 0.5, 0.5, 9)
-    assert digits_of("lpips", [wide, narrow, none]) == 2
+    assert digits_of("lpips", [narrow, none]) == 2
+    assert digits_of("lpips", [wide, narrow, none]) == 2  # of two the narrower
+    assert digits_of("lpips", [wide, narrow, wide]) == 0  # one narrow part gives the column no digits
     assert digits_of("lpips", [none, Interval(0.5, None, None, 1)]) == 1  # the metric's own
     assert digits_of("never_heard_of", [Interval(-0.5, -1.0, 0.0, 2)]) == 1  # an end may be 0
     edits, copy = SimpleNamespace(run=SimpleNamespace(is_identity_row=False), cells={"lpips": wide}), row(True, lpips=0)

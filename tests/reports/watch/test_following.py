@@ -5,6 +5,7 @@ import os
 import pytest
 from harness_world import case_record, run_record, write_run
 
+from piva.record_files import MERGED, settle
 from piva.records import CASES_FILE, RUN_FILE, read_cases
 from reports.watch.following import Followed
 
@@ -134,3 +135,19 @@ def test_a_look_at_ten_thousand_cases_without_news_opens_nothing(folder, monkeyp
     monkeypatch.setattr(type(folder), "open", lambda *_: pytest.fail("opened"))
     monkeypatch.setattr(os, "open", lambda *_: pytest.fail("opened"))
     assert not followed.read()
+
+
+def test_what_a_merge_decided_before_it_was_killed_counts(folder):
+    followed = Followed(folder)
+    followed.read()
+    (folder / MERGED).mkdir()
+    (folder / MERGED / RUN_FILE).write_bytes((folder / RUN_FILE).read_bytes())
+    (folder / MERGED / CASES_FILE).write_bytes(line("a", status="error") + line("b"))
+    assert followed.read()
+    assert followed.cases == read_cases(folder)
+    assert list(followed.cases) == ["a", "b"]
+    settle(folder)
+    assert not followed.read()  # the same files, in their place
+    add(folder, line("c"))
+    assert followed.read()
+    assert followed.fresh == ["c"]

@@ -134,6 +134,19 @@ def test_shards_are_one_run_and_the_slowest_says_when_it_ends(tmp_path):
     assert runs_in(tmp_path) == runs_in(tmp_path / "pie-toybox") == runs_in(folder) == [folder]
 
 
+def test_runs_are_found_at_any_depth_but_not_inside_of_runs_or_hidden(tmp_path):
+    study = tmp_path / "runs" / "studies" / "lambda" / "pie-toybox" / "dds-aa11"
+    plain = tmp_path / "runs" / "pie-toybox" / "dds-bb22"
+    shard = tmp_path / "runs" / "sweeps" / "speed" / "pie-toybox" / "dds-cc33" / "shards" / "0-of-2"
+    hidden, inside = tmp_path / "runs" / ".old" / "dds-aa11", plain / "copies" / "dds-aa11"
+    for folder in (study, plain, shard, hidden, inside):
+        write_run(folder, record_of("a"), [])
+    expected = [plain, study, shard.parents[1]]
+    assert runs_in(tmp_path) == runs_in(tmp_path / "runs") == expected
+    assert runs_in(tmp_path / "runs" / "studies") == [study]
+    assert runs_in(tmp_path / "none") == []
+
+
 def test_a_writer_that_died_here_is_known_at_once(folder):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
