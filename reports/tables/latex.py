@@ -1,6 +1,9 @@
 """A benchmark's tables as LaTeX (booktabs), to be \\input into a paper."""
 
+import itertools
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reports.tables.grids import Block, Cell, Grid
 from reports.tables.origins import how_made
@@ -10,12 +13,18 @@ from reports.tables.sheet import Sheet
 COUNTS = (
     "n is the number of cases that ended well, unless said. Of a difference a/b/c: better, equal, worse in so many."
 )
+COLUMNS = 5
+"""That fit beside the rows' labels on a page of text; a wider table becomes several. Ours."""
 _ESCAPED = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": "$|$", "[": "{[}", "]": "{]}",
     "`": "{`}", "'": "{'}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\rightarrow$", "×": r"$\times$",
     "–": "--", "\n": " ", "\r": " ", "\t": " ",
 }  # fmt: skip
+
+
+_NOT_WIDER = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
+"""Around a table: shrunk to the page if it is wider, and never magnified."""
 
 
 def latex(sheets: Sequence[Sheet]) -> str:
@@ -36,10 +45,27 @@ def _sheet(sheet: Sheet) -> str:
     grids = sheet.grids()
     marks = [f"{number}: {mark}." for mark, number in sheet.notes.items()]
     below = [*marks, *sheet.footer(), COUNTS, f"Made by `{sheet.command}`."]
-    tables = [_table(grid, below if grid is grids[0] else []) for grid in grids]
+    pieces = [piece for grid in grids for piece in _pieces(grid)]
+    tables = [_table(piece, [] if number else below) for number, piece in enumerate(pieces)]
     made = [f"{row.label}: {'; '.join(how_made(row.run.record))}" for row in sheet.rows]
     comments = [f"{sheet.title}", f"Made by: {sheet.command}", *made]
     return "\n".join([*(f"% {_one_line(comment)}" for comment in comments), *tables])
+
+
+def _pieces(grid: Grid) -> list[Grid]:
+    """The table's columns in as few tables as have at most `COLUMNS`, about as many in each."""
+    number = max(1, math.ceil(len(grid.heads) / COLUMNS))
+    ends = [round(k * len(grid.heads) / number) for k in range(number + 1)]
+    return [_columns(grid, first, last) for first, last in itertools.pairwise(ends)]
+
+
+def _columns(grid: Grid, first: int, last: int) -> Grid:
+    blocks = tuple(
+        replace(block, lines=tuple(replace(line, cells=line.cells[first:last]) for line in block.lines))
+        for block in grid.blocks
+    )
+    caption = f"{grid.caption} (continued)" if first else grid.caption
+    return replace(grid, caption=caption, heads=grid.heads[first:last], blocks=blocks)
 
 
 def _table(grid: Grid, below: Sequence[str]) -> str:
@@ -49,8 +75,8 @@ def _table(grid: Grid, below: Sequence[str]) -> str:
         body += ["\\midrule"] if number else []
         body += [f"\\multicolumn{{{len(heads)}}}{{l}}{{\\emph{{{escaped(block.title)}}}}} \\\\"] if grid.of else []
         body += _lines(block)
-    lines = ["", "\\begin{table*}[t]", "\\centering", f"\\caption{{{escaped(grid.caption)}}}"]
-    lines += ["\\resizebox{\\textwidth}{!}{%", f"\\begin{{tabular}}{{l{'r' * len(grid.heads)}}}", "\\toprule", *body]
+    lines = ["", "\\begin{table*}[t]", "\\centering\\footnotesize", f"\\caption{{{escaped(grid.caption)}}}"]
+    lines += [_NOT_WIDER, f"\\begin{{tabular}}{{l{'r' * len(grid.heads)}}}", "\\toprule", *body]
     lines += ["\\bottomrule", "\\end{tabular}}"]
     if below:
         lines += ["\\par\\smallskip", f"{{\\footnotesize\\raggedright {' '.join(map(escaped, below))}\\par}}"]

@@ -65,6 +65,21 @@ def test_differences_have_signs_intervals_and_wins(tmp_path):
     assert re.search(r"piva lam=0\.4 & \$-\$125 \{\\scriptsize \{\[\}\$-\$250, \+0\{\]\} 3/0/1\}", text)
 
 
+def test_a_wide_table_becomes_several_that_can_be_read(tmp_path):
+    text = text_of(four_runs(tmp_path), names=["lpips", "psnr", "ssim", "mse", "clip_text", "clip_direction", "dino"])
+    means = text.split("Paired")[0]
+    widths = [len(columns) - 1 for columns in re.findall(r"\\begin\{tabular\}\{(lr*)\}", means)]
+    assert widths == [4, 4]  # cases, and seven numbers
+    heads = [line for line in means.splitlines() if line.startswith("run &")]
+    assert [name for head in heads for name in re.findall(r"& (\w+)", head.replace("\\_", "_"))] == [
+        "cases", "lpips", "psnr", "ssim", "mse", "clip_text", "clip_direction", "dino",
+    ]  # fmt: skip
+    assert means.count("(continued)") == 1
+    assert means.count("\npiva lam=0.4 &") == 2
+    assert "\\resizebox{\\textwidth}" not in text  # narrow ones are not magnified
+    check(text)
+
+
 def test_ties_share_their_place(tmp_path):
     make(tmp_path, "aa11", "dds", [0.1, 0.3])
     make(tmp_path, "bb22", "sds", [0.3, 0.1])
