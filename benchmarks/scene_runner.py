@@ -94,7 +94,7 @@ def execute(job: SceneJob, plan: Plan[SceneEditCase], on_reconstruction: Callabl
         if case.edit.fault is not None:
             fault = DataError(case.edit.folder.parent, [case.edit.fault])
             _fail(job, _begun(job, plan, case), "load", fault)
-    for folder, cases in _by_scene([case for case in every if case.edit.fault is None]):
+    for folder, cases in _in_turn(job, _by_scene([case for case in every if case.edit.fault is None])):
         records = [_begun(job, plan, case) for case in cases]
         _check_on(job)
         try:
@@ -119,6 +119,20 @@ def _by_scene(cases: Sequence[SceneEditCase]) -> Iterator[tuple[Path, list[Scene
     """The cases of each scene, scenes in the order of their first case: only one is in memory at a time."""
     for folder in dict.fromkeys(case.edit.folder for case in cases):
         yield folder, [case for case in cases if case.edit.folder == folder]
+
+
+def _in_turn(
+    job: SceneJob, scenes: Iterator[tuple[Path, list[SceneEditCase]]]
+) -> Iterator[tuple[Path, list[SceneEditCase]]]:
+    """The scenes; one that another run reconstructs just now waits until the others are done."""
+    waiting, put_off = list(scenes), []
+    while waiting:
+        folder, cases = waiting.pop(0)
+        if waiting and job.workshop.is_taken(folder):
+            put_off.append((folder, cases))
+        else:
+            yield folder, cases
+    yield from put_off
 
 
 def _begun(job: SceneJob, plan: Plan[SceneEditCase], case: SceneEditCase) -> CaseRecord:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.scenes import SceneEditCase
+from piva.data.problems import DataError
 from piva.data.scenes import SceneCapture, Views, read_scene
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.reconstruction import color_behind, cropped_photographs, reconstruction_key
@@ -21,7 +22,7 @@ from piva.rendering.paths import evaluation_path
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase
 from piva.scene_evaluation import SceneViews, render_views
-from piva.stored_fields import reconstructed
+from piva.stored_fields import is_being_made, reconstructed
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ class Workshop:
 
         found, _ = reconstructed(capture, self.settings, self.store, self.device, done)
         return Scene(self, capture, found.eval().requires_grad_(False), reconstruction_key(capture, self.settings))
+
+    def is_taken(self, folder: Path) -> bool:
+        """Whether another process reconstructs the scene now; False of one that cannot be read, which `open` says."""
+        try:
+            return is_being_made(read_scene(folder, self.downscale), self.settings, self.store)
+        except (DataError, OSError):
+            return False
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,6 +39,19 @@ def reconstructed(
     return RadianceField.load(file, device), 0.0
 
 
+def is_being_made(capture: SceneCapture, settings: ReconstructionSettings, store: Path) -> bool:
+    """Whether another process fits this field now, so that `reconstructed` would wait for it."""
+    folder = store / reconstruction_key(capture, settings)
+    if (folder / FIELD_FILE).is_file() or not (folder / LOCK_FILE).is_file():
+        return False
+    with (folder / LOCK_FILE).open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Waits until no other process is in here for the same folder."""

@@ -208,6 +208,16 @@ def test_other_metrics_score_again_and_a_lost_field_is_edited_again(tmp_path, ca
     assert updates == [0, 1, 2]
 
 
+def test_a_scene_that_another_run_reconstructs_now_comes_last(tmp_path, cache, prior, capsys, monkeypatch):
+    root, out = write_scenes(tmp_path / "data", scenes=2, edits=1), tmp_path / "runs"
+    monkeypatch.setattr("benchmarks.scene_work.is_being_made", lambda capture, *_: capture.name == "scene-0")
+    code, folder = run(root, out, "--method", "dds", *prior)
+    said = capsys.readouterr().err
+    assert code == 0
+    assert said.index("reconstruction of scene-1 begins") < said.index("reconstruction of scene-0 begins")
+    assert list(read_cases(folder)) == ["scene-1-0", "scene-0-0"]
+
+
 def test_a_poisoned_scene_fails_alone(tmp_path, cache, prior):
     root = write_scenes(tmp_path / "data", scenes=2, edits=2)
     (root / "scene-0/train/3.png").write_bytes(b"no picture")
