@@ -4,6 +4,10 @@ import pytest
 from harness_world import write_bench
 
 from piva.cli import main
+from piva.instructed import SCENE_EDITORS
+from piva.methods import METHODS
+from piva.registry import resolve
+from piva.sampling import SAMPLERS
 
 
 def test_check_data_counts_cases(tmp_path, capsys):
@@ -55,7 +59,10 @@ def test_list_says_what_a_method_is_and_takes(capsys):
     assert lines["ids"].split()[1:5] == ["delta", "4+6", "-", "scale"]
     assert lines["vsd"].split()[1:5] == ["sds", "3+1", "phi", "guidance"]
     assert lines["piva"].split()[1:6] == ["delta", "5+2", "psi,", "phi", "lam"]
-    assert lines["nfsd"].endswith("Katzir et al., 2023 (Noise-Free Score Distillation)")
+    assert lines["in2n"].split()[1:5] == ["dataset", "6", "-", "guidance_image"]
+    table = METHODS | SAMPLERS | SCENE_EDITORS
+    for name in table:
+        assert lines[name].endswith(resolve("method", table, name).source)
 
 
 @pytest.mark.parametrize("recipe", ["vae", "diffusion", "clip", "perceptual", "judge"])

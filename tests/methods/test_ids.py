@@ -52,6 +52,33 @@ def test_the_residual_falls_on_a_network_and_no_weight_has_a_gradient(tiny_prior
     assert not x.requires_grad
 
 
+def test_a_step_is_dds_at_the_noise_that_autograd_refines(tiny_prior):
+    """Three steps from x^_t through the UNet itself, each from where the last ended; then both branches there."""
+    step, s = network_step(tiny_prior), 7.5
+    a = step.abar
+
+    def guided_score(x, caption):
+        c, u = (tiny_prior.predict(x, step.t, tiny_prior.embed([prompt] * 2)) for prompt in (caption, ""))
+        return u + s * (c - u)
+
+    x = step.x_t_src
+    for _ in range(3):
+        x = x.detach().requires_grad_()
+        clean = (x - (1 - a).sqrt() * guided_score(x, "a red cube")) / a.sqrt()
+        distances = ((step.z_src - clean) ** 2).sum(dim=(1, 2, 3)).sqrt()
+        x = x - torch.autograd.grad(distances.sum(), x)[0]
+    eps = (x.detach() - a.sqrt() * step.z_src) / (1 - a).sqrt()
+    with torch.no_grad():
+        tgt, src = (
+            guided_score(a.sqrt() * z + (1 - a).sqrt() * eps, caption)
+            for z, caption in ((step.z, "a blue cube"), (step.z_src, "a red cube"))
+        )
+    captions = [("a red cube", "a blue cube")] * 2
+    found, plain = (m.direction(step, ScoreEngine(tiny_prior, captions).ask(step)) for m in (IDS(), DDS()))
+    torch.testing.assert_close(found, tgt - src, atol=1e-4, rtol=1e-3)
+    assert (found - plain).abs().max() > 0.01
+
+
 @pytest.mark.parametrize("settings", [{"iterations": 0}, {"scale": 0}])
 def test_without_refinement_it_is_dds(settings):
     prior = gaussian_prior(SIGMA)

@@ -36,15 +36,16 @@ def test_r_1_leads_back_to_the_source():
     torch.testing.assert_close(found / case_std(found), back / case_std(back))
 
 
-def test_a_draw_too_faint_is_not_followed():
-    """The gate lies between both cases."""
+@pytest.mark.parametrize("settings", [{}, {"r": 0.9}, {"guidance": 100.0}])
+def test_a_draw_too_faint_is_not_followed(settings):
+    """The gate lies between both cases. It looks at the prompts' difference by itself: neither r nor guidance count."""
     prior = gaussian_prior(SIGMA)
     step = make_step(prior)
     sizes = case_std(slope(step) * step.abar.sqrt() * (mean_of(2) - mean_of(1))).flatten()
     faint, strong = sizes.argmin(), sizes.argmax()
-    found = direction(LUSD(gate=float(sizes.mean())), prior, step)
+    found = direction(LUSD(gate=float(sizes.mean()), **settings), prior, step)
     assert found[faint].abs().max() == 0
-    torch.testing.assert_close(found[strong], direction(LUSD(gate=0), prior, step)[strong])
+    torch.testing.assert_close(found[strong], direction(LUSD(gate=0, **settings), prior, step)[strong])
     assert step.notes["gate"].flatten().tolist().count(1.0) == 2  # of the latter, which lets both through
 
 
