@@ -1,4 +1,9 @@
-"""DDS, the delta denoising score (Hertz et al., 2023): w (e(x_t, tgt) - e(x^_t, src)), t and eps shared."""
+"""DDS, the delta denoising score (Hertz et al., 2023): w (e(x_t, tgt) - e(x^_t, src)), t and eps shared.
+
+For: the usual start of an edit by distillation. What the prior finds amiss with the source under its own caption is
+taken away, and with it most of SDS's blur; where edit and prompts equal the source's it does nothing. Nothing else
+holds the source, so that an edit drifts the further the longer it runs.
+"""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ to fine, and a draw whose direction is too faint to mean anything is not followe
 two rows a step, the cheapest method that holds the source.
 
 Ours: a draw that the gate stops is a step without an update, so that every step costs the same and no case waits for
-another (the authors draw again within the step, and lower the gate by a hundredth each time). Their mask, made of
-the cross-attention to the words that change, is left out: M = 1, as where they have none.
+another (the authors draw again within the step, and lower the gate by a hundredth each time, so that every step of
+theirs has its update). Their mask, made of the cross-attention to the words that change, is left out: M = 1, as where
+they have none; what is localised in their method is therefore not localised here.
 """
 
 from __future__ import annotations

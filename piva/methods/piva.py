@@ -3,7 +3,8 @@
     w { e(x_t, tgt) - e(x^_t, src) + lam [ eps_psi(x_t, src) - eps_phi(x_t, tgt) ] }
 
 psi models the original renders and phi the current ones; both start from the prior. lam = 0 is DDS, and no auxiliary
-is built or asked for.
+is built or asked for. For: edits that DDS takes too far, held to what the original could have looked like and not to
+its pixels, at the price of two models that train alongside.
 """
 
 from __future__ import annotations

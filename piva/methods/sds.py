@@ -1,4 +1,9 @@
-"""SDS, score distillation sampling (DreamFusion, 2022): w (e(x_t, tgt) - eps)."""
+"""SDS, score distillation sampling (DreamFusion, 2022): w (e(x_t, tgt) - eps).
+
+For: the plainest distillation, which makes pictures and fields from text alone, and what all others are compared with.
+As an edit it starts at the source and knows nothing of it afterwards; the guidance that a subject needs (100 in 3D)
+oversaturates, and the noise, which is taken away only on average, blurs.
+"""
 
 from __future__ import annotations
 
