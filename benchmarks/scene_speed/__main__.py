@@ -7,6 +7,7 @@ round, when the views of the source are known. The field's learning rates are 0,
 The floor is the sum of three parts, each measured alone: the same field rendered, forward and backward; the pictures
 encoded, forward and backward; the UNet rows in two calls, one without gradient and one with its backward pass. It is
 taken at the number of views that suits each part best, and at the step's own.
+in2n scores no views: measured are a step of its fit and the edit of a picture, against that edit's UNet rows alone.
 Everything is the median over repeats that take turns; ratios are medians of each repeat's own.
 
 examples:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -13,10 +13,12 @@ from benchmarks.scene_speed.contenders import SceneContender, contenders
 from benchmarks.scene_speed.floor import encode_seconds, render_seconds, rows_seconds
 from benchmarks.scene_speed.options import Options
 from benchmarks.scene_speed.steps import StepCost, step_cost
+from benchmarks.scene_speed.updating import UpdateLine, picture_rows_seconds, update_cost, update_line
 from benchmarks.scene_speed.world import SceneWorld
 from benchmarks.speed.memory import Peak, in_new_process
 from benchmarks.speed.report import ratio
 from piva.devices import peak_bytes
+from piva.instructed.in2n import IN2N
 
 STEP, RENDER, ENCODE = "step", "render", "encode"
 Key = tuple[str, int]
@@ -52,10 +54,12 @@ class Report:
     options: dict[str, Any]
     provenance: dict[str, Any]
     lines: list[Line]
+    updates: list[UpdateLine] = field(default_factory=list)
+    """in2n's, where it was asked for."""
 
 
 def measure(options: Options) -> Report:
-    """A line for each contender and number of views.
+    """A line for each contender and number of views, and one of in2n.
 
     Raises:
         ConfigError, PreflightError: see `SceneWorld`.
@@ -64,7 +68,7 @@ def measure(options: Options) -> Report:
     steps: dict[Key, list[float]] = defaultdict(list)
     parts: dict[Key, list[float]] = defaultdict(list)
     for repeat in range(options.repeats):
-        for views in options.views:
+        for views in options.views if chosen else ():
             say(f"repeat {repeat + 1} of {options.repeats}: {views} views, parts alone")
             parts[RENDER, views].append(render_seconds(world, views, FLOOR_STEPS))
             parts[ENCODE, views].append(encode_seconds(world, views, FLOOR_STEPS))
@@ -79,7 +83,18 @@ def measure(options: Options) -> Report:
             split = step_cost(world, contender, views, options.steps, split=True)
             peak = in_new_process(peak_of, options, contender.name, views) if options.memory else None
             lines.append(line(contender, views, steps[contender.name, views], parts, split, peak))
-    return Report(facts_of(options), origin("benchmarks.scene_speed", world.device), lines)
+    updates = [_updates(world, options)] if "in2n" in options.contenders else []
+    return Report(facts_of(options), origin("benchmarks.scene_speed", world.device), lines, updates)
+
+
+def _updates(world: SceneWorld, options: Options) -> UpdateLine:
+    """in2n, whose edits and their UNet rows alone take turns."""
+    method, costs, alone = IN2N(), [], []
+    for repeat in range(options.repeats):
+        say(f"repeat {repeat + 1} of {options.repeats}: in2n")
+        alone.append(picture_rows_seconds(world, method))
+        costs.append(update_cost(world, method, options.steps))
+    return update_line(costs, alone)
 
 
 def line(

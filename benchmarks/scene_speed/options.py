@@ -16,8 +16,10 @@ def _short() -> ReconstructionSettings:
 class Options:
     """How to measure."""
 
-    contenders: tuple[Literal["dds", "piva-lora", "piva-controlnet"], ...] = ("dds", "piva-lora", "piva-controlnet")
-    """Piva is measured as it comes but for the kind of psi and phi."""
+    contenders: tuple[Literal["dds", "piva-lora", "piva-controlnet", "in2n"], ...] = (
+        "dds", "piva-lora", "piva-controlnet", "in2n",
+    )  # fmt: skip
+    """Piva is measured as it comes but for the kind of psi and phi. in2n scores no views, and has its own table."""
 
     views: tuple[int, ...] = (1, 2, 4)
     """Views that a step renders and scores together."""
@@ -40,6 +42,9 @@ class Options:
     target: str = "a blue cube on grass"
     """What it should show."""
 
+    instruction: str = "make the cube blue"
+    """The same, for in2n."""
+
     controlnet: str | None = "toybox"
     """Depth ControlNet that psi and phi start from; None: made from the UNet."""
 
@@ -50,6 +55,9 @@ class Options:
 
     prior: PriorConfig = field(default_factory=PriorConfig)
     """The prior."""
+
+    instructed: PriorConfig = field(default_factory=PriorConfig)
+    """The InstructPix2Pix prior of in2n."""
 
     memory: bool = True
     """Measure peak memory too, each contender in a process of its own."""

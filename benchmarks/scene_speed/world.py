@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import torch
 
+from benchmarks.launch import load_prior
 from benchmarks.pie_bench import cache_folder
 from benchmarks.scene_speed.options import Options
 from benchmarks.scenes import scene_folder
 from benchmarks.speed.world import Machine
 from piva.data.scenes import read_scene
 from piva.errors import ConfigError
+from piva.instructed.in2n import IN2N
 from piva.modules.scene_settings import SceneEditSettings
 from piva.reconstruction import color_behind
 from piva.rendering.cameras import Cameras
@@ -44,7 +47,15 @@ class SceneWorld(Machine):
         chosen = torch.arange(options.cameras) * len(everything) // options.cameras
         behind = color_behind(capture, options.reconstruction.field, None)
         background = None if behind is None else torch.tensor(behind)
-        return SceneCase(capture.digest, field, everything[chosen], options.source, options.target, background)
+        return SceneCase(
+            capture.digest, field, everything[chosen], options.source, options.target, background,
+            options.instruction, capture.train[chosen.tolist()],
+        )  # fmt: skip
+
+    @cached_property
+    def instructed(self) -> Any:
+        """The InstructPix2Pix prior."""
+        return load_prior(self.options.instructed, IN2N())
 
     def settings(self, views: int) -> SceneEditSettings:
         """Of a step with so many views that leaves the field as it is."""

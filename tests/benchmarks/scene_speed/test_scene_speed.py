@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from instructed_world import save_tiny_instructed
 from scene_world import write_ball
 
 from benchmarks.scene_speed import measure as measuring
@@ -14,9 +15,13 @@ from benchmarks.scene_speed.floor import encode_seconds, render_seconds, rows_se
 from benchmarks.scene_speed.measure import ENCODE, RENDER, line
 from benchmarks.scene_speed.options import Options
 from benchmarks.scene_speed.steps import SECTIONS, StepCost, step_cost
+from benchmarks.scene_speed.tables import grids, notes
+from benchmarks.scene_speed.updating import UpdateCost, update_cost, update_line
 from benchmarks.scene_speed.world import SceneWorld
 from benchmarks.speed.memory import Peak
 from piva.config import PriorConfig
+from piva.instructed.in2n import IN2N
+from piva.modules.dataset_update import DatasetUpdate
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.modules.scene_editing import SceneEditing, SourceViews
 from piva.rendering.fields.settings import FieldSettings
@@ -33,7 +38,10 @@ def options(tiny_pipeline_folder, tmp_path_factory):
     fit = ReconstructionSettings(steps=12, rays=128, field=FieldSettings(resolution=16))
     return Options(
         views=(1, 2), steps=2, repeats=2, cameras=3, scene=folder / "ball", controlnet=None, reconstruction=fit,
-        prior=PriorConfig(model=str(tiny_pipeline_folder), device="cpu"), memory=False,
+        prior=PriorConfig(model=str(tiny_pipeline_folder), device="cpu"), memory=False, instruction="make it blue",
+        instructed=PriorConfig(
+            model=str(save_tiny_instructed(tiny_pipeline_folder, folder / "instructed")), device="cpu"
+        ),
     )  # fmt: skip
 
 
@@ -145,6 +153,41 @@ def test_the_command_prints_and_writes(options, world, tmp_path, capsys):
     text = (tmp_path / "scenes.md").read_text()
     assert "a step in 3D, against its parts alone" in text
     assert "| piva-controlnet | 2 | 10 | 4 |" in text
+
+
+QUICK_UPDATE = IN2N(rays=1024, edit_every=3, sampler_steps=2, lpips="toybox")
+
+
+def test_a_dataset_update_takes_the_rows_it_says_and_edits_cost_the_steps_they_are_in(world, monkeypatch):
+    """The clock goes a second a look, and ten for each picture that is replaced."""
+    time = [0.0]
+    monkeypatch.setattr(world, "now", lambda: time.__setitem__(0, time[0] + 1) or time[0])
+    replace_one = DatasetUpdate.replace
+    monkeypatch.setattr(
+        DatasetUpdate, "replace", lambda self, index: time.__setitem__(0, time[0] + 10) or replace_one(self, index)
+    )
+    before = world.case.source.field.raw_color.clone()
+    cost = update_cost(world, QUICK_UPDATE, 4)  # three steps unmeasured, then two rounds of three
+    assert cost == UpdateCost(rows=QUICK_UPDATE.rows_per_edit / 3, seconds=(2 * 11 + 4) / 6, fit=1, picture=10)
+    assert torch.equal(world.case.source.field.raw_color, before)
+
+
+def test_a_picture_is_compared_with_its_own_rows_in_each_repeat():
+    costs = [UpdateCost(6, seconds, 1.0, picture) for seconds, picture in ((2.0, 8.0), (5.0, 30.0), (3.0, 12.0))]
+    found = update_line(costs, [4.0, 10.0, 10.0])
+    assert (found.seconds, found.fastest, found.slowest) == (3, 2, 5)
+    assert (found.picture, found.picture_rows, found.over_floor) == (12, 10, 2)
+
+
+def test_in2n_alone_has_a_table_of_its_own(options, world, monkeypatch):
+    monkeypatch.setattr(measuring, "IN2N", lambda: QUICK_UPDATE)
+    report = measuring.measure(replace(options, contenders=("in2n",), repeats=1))
+    assert report.lines == []
+    (grid,) = grids(report)
+    assert (grid.title, grid.rows[0][:2]) == ("a step of a dataset update", ["in2n", "2"])
+    assert "ms/picture" in notes(report)
+    (line,) = report.updates
+    assert line.picture_rows > 0
 
 
 def test_more_cameras_than_there_are_is_a_bad_configuration(options, world):
