@@ -10,6 +10,7 @@ from PIL import Image
 from piva.data.pie_bench import read
 from reports.gallery import write_page
 from reports.reading import Run, load_runs
+from reports.tables.sheet import sheet
 
 NASTY = (
     "<script>window.hurt = 1</script></script> & \"quotes\" 'single' {{ 7 * 7 }} <img src=x onerror='window.hurt = 1'>"
@@ -70,10 +71,12 @@ def _record(folder, method, k, case, size, facts):
 
 
 def write(root: Path, **facts) -> Path:
-    """The page of `write_runs`; dds is the baseline."""
+    """The page of `write_runs`, with a breakdown by type; dds is the baseline."""
     runs = write_runs(root, **facts)
     baseline = next(run for run in runs if run.record.method == "dds")
-    return write_page(root / "out", "pie-toybox (version 1)", runs, NAMES, "piva report", against=baseline)
+    sections = sheet("", runs, NAMES, [baseline], "", by=["type"]).sections
+    title = "pie-toybox (version 1)"
+    return write_page(root / "out", title, runs, NAMES, "piva report", against=baseline, sections=sections)
 
 
 def write_scenes(root: Path) -> Path:

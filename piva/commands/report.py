@@ -147,7 +147,10 @@ def _write_pictures(config: ReportConfig, found: "Sequence[Tables]") -> None:
     for one in found:
         first = one.against[0] if one.against else None
         names, title = one.sheet.names, one.sheet.title
-        print(f"page: {write_page(one.folder, title, one.runs, names, command_line(), config.full_images, first)}")
+        page = write_page(
+            one.folder, title, one.runs, names, command_line(), config.full_images, first, one.sheet.sections
+        )
+        print(f"page: {page}")
 
 
 def _remarks(tables: "Sheet", config: ReportConfig) -> list[str]:

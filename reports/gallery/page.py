@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import polars as pl
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
@@ -18,11 +19,14 @@ from piva.stats import Interval
 from reports.gallery.data import Shown, as_json, page_data, shown_runs
 from reports.gallery.pictures import Pictures
 from reports.labels import facts
+from reports.parts import By, Part
 from reports.reading import Run, info
 from reports.tables.cells import head, shown
+from reports.tables.grids import footnotes
 from reports.tables.origins import how_made
 from reports.tables.ranking import BEST, SECOND, column_digits, digits_of, places
 from reports.tables.rows import Row, differences, rows
+from reports.tables.sheet import Section
 
 SCRIPTS = (
     "state.js",
@@ -45,6 +49,7 @@ def write_page(
     command: str,
     full: bool = False,
     against: Run | None = None,
+    sections: Mapping[By, Sequence[Section]] | None = None,
 ) -> Path:
     """Writes the page for runs of one benchmark; returns the path of index.html.
 
@@ -54,10 +59,13 @@ def write_page(
         command: the command line that made it, for the footer.
         full: also copy images that are larger than a thumbnail at their own size.
         against: the baseline, for paired differences, and marks on rows that differ from it in more than the method.
+        sections: breakdowns, as a sheet has them.
     """
     out.mkdir(parents=True, exist_ok=True)
     on_page = shown_runs(runs)
     data = page_data(on_page, names, against, Pictures(out, full))
+    lines = rows(runs, names, against)
+    notes = footnotes(lines)
     script = "\n".join(_template_text(name) for name in SCRIPTS)
     style = _template_text("page.css")
     environment = Environment(
@@ -71,7 +79,9 @@ def write_page(
         title=title,
         counts=_counts(data),
         heads=[{"name": name, "title": head(name), "about": info(name).about} for name in names],
-        table=_table(on_page, rows(runs, names, against), names),
+        table=_table(on_page, lines, names, column_digits(names, lines), notes),
+        notes=list(notes),
+        breakdowns=[_breakdown(by, on_page, found, names, notes) for by, found in (sections or {}).items()],
         differences=_differences(on_page, runs, against, names),
         origins=[_origin(one) for one in on_page],
         metric_ids=sorted({item for run in runs for item in run.record.metrics.items()}),
@@ -92,21 +102,27 @@ def _counts(data: Mapping[str, Any]) -> str:
     return f"{len(data['cases']['id'])} cases · {len(data['runs'])} runs{pictures}"
 
 
-def _table(on_page: Sequence[Shown], lines: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
-    """The table's rows; each number with the address of its cases."""
+def _table(
+    on_page: Sequence[Shown],
+    lines: Sequence[Row],
+    names: Sequence[str],
+    digits: Mapping[str, int],
+    notes: Mapping[str, int],
+    **within: str,
+) -> list[dict[str, Any]]:
+    """The table's rows; each number with the address of its cases, which are among those that `within` filters."""
     ids = {one.run.path: one.id for one in on_page}
-    digits = column_digits(names, lines)
     ranks = {name: places(name, lines, digits[name]) for name in names}
     found = []
     for number, row in enumerate(lines):
-        address = partial(_address, run=ids[row.run.path])
+        address = partial(_address, run=ids[row.run.path], **within)
         counts = {"failed": row.failed, "skipped": row.skipped, "not done": row.unfinished}
         endings = {"failed": "error", "skipped": "skipped", "not done": "undone"}
         found.append({
             "label": row.label,
             "about": _address(about=ids[row.run.path]),
             "identity": row.run.is_identity_row,
-            "marks": row.marks,
+            "marks": [(notes[mark], mark) for mark in row.marks if mark in notes],
             "ended": f"{row.ok}/{row.planned}",
             "ended_at": address(status="ok"),
             "counts": [(f"{n} {what}", address(status=endings[what])) for what, n in counts.items() if n > 0],
@@ -117,6 +133,24 @@ def _table(on_page: Sequence[Shown], lines: Sequence[Row], names: Sequence[str])
             ],
         })  # fmt: skip
     return found
+
+
+def _breakdown(
+    by: By, on_page: Sequence[Shown], sections: Sequence[Section], names: Sequence[str], notes: Mapping[str, int]
+) -> dict[str, Any]:
+    """The same rows for each part of the cases."""
+    digits = column_digits(names, [row for section in sections for row in section.rows])
+    found = []
+    for section in sections:
+        filters = {"q": section.part.title} if by == "scene" else {"type": _types(on_page, section.part)}
+        found.append((section.part.title, _table(on_page, section.rows, names, digits, notes, **filters)))
+    return {"by": by, "parts": found}
+
+
+def _types(on_page: Sequence[Shown], part: Part) -> str:
+    """Ids of the edit types of a part's cases, as addresses have them."""
+    tables = (one.run.table.filter(pl.col("case_id").is_in(part.ids)) for one in on_page)
+    return ",".join(sorted({type_id for table in tables for type_id in table.get_column("type_id").to_list()}))
 
 
 def _differences(

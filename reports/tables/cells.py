@@ -22,7 +22,8 @@ def shown(name: str, value: float | None, signed: bool = False, digits: int | No
         return "–"
     facts = info(name)
     digits = facts.digits if digits is None else digits
-    return f"{value * facts.display_scale:{'+' if signed else ''}.{digits}f}"
+    rounded = round(value * facts.display_scale, digits) + 0.0  # no -0.0
+    return f"{rounded:{'+' if signed else ''}.{digits}f}"
 
 
 def cell(name: str, interval: Interval, signed: bool = False, digits: int | None = None) -> str:

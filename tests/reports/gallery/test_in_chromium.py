@@ -99,8 +99,15 @@ def test_filters_leave_what_fits_and_say_how_many(window, part, those):
     assert window.status.startswith(f"n = {len(expected)} of {N} cases")
 
 
+def addresses(window, selector):
+    """Where links lead."""
+    return window.tab.eval_on_selector_all(selector, "links => links.map(link => link.getAttribute('href'))")
+
+
 def test_every_link_of_the_tables_resolves(window):
-    links = window.tab.eval_on_selector_all(".results td a", "links => links.map(link => link.getAttribute('href'))")
+    links = window.tab.eval_on_selector_all(
+        ".results td a:not(.breakdown a)", "links => links.map(link => link.getAttribute('href'))"
+    )
     assert len(links) == 17
     for link in dict.fromkeys(links):
         window.go(link)
@@ -108,6 +115,20 @@ def test_every_link_of_the_tables_resolves(window):
         said = parse_qs(link[1:])
         assert window.tab.eval_on_selector("select[name=sort]", "select => select.value") == said.get("sort", [""])[0]
         assert len(window.ids) == {"error": 1, "undone": 1}.get(said.get("status", [""])[0], 20)
+
+
+def test_every_number_of_a_breakdown_leads_to_the_cases_of_its_part(window, file):
+    window.open(file)
+    links = addresses(window, ".breakdown td a")
+    assert {parse_qs(link[1:])["type"][0] for link in links} == {str(k) for k in range(10)}
+    for link in (links[0], links[-1]):
+        type_id = parse_qs(link[1:])["type"][0]
+        window.go(link)
+        assert window.tab.is_hidden("#unknown"), link
+        assert window.ids == [id_ for id_ in IDS if int(id_) % 10 == int(type_id)]
+    window.tab.click(".breakdown summary")
+    window.tab.click("text=6 change-colour >> nth=0")
+    assert window.tab.is_visible(".breakdown td a")
 
 
 def test_a_runs_name_leads_to_how_it_was_made(window, file):

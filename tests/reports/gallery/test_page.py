@@ -67,6 +67,20 @@ def test_every_number_leads_to_its_cases(tmp_path):
     assert {"run": ["piva-2"], "minus": ["dds-1"], "sort": ["lpips"]} in links
 
 
+def test_parts_have_rows_of_their_own_and_notes_are_said_once(tmp_path):
+    text = write(tmp_path).read_text()
+    links = [parse_qs(target[1:]) for target in Elements(text).all("href") if "type=" in target]
+    assert {link["run"][0] for link in links if link.get("type") == ["1"]} == {"copy-0", "dds-1", "piva-2"}
+    assert "The same by type" in text
+    runs = write_runs(tmp_path / "dirty")
+    for run in runs:
+        for made in run.record.launches:
+            made.provenance = made.provenance.model_copy(update={"git_dirty": True})
+    said = write_page(tmp_path / "out-dirty", "t", runs, NAMES, "piva report").read_text()
+    assert said.count("<li>made from a tree with uncommitted changes</li>") == 1
+    assert len(re.findall(r'<sup class="mark" title="made from a tree with uncommitted changes">\d</sup>', said)) == 3
+
+
 def test_the_same_records_give_the_same_bytes(tmp_path):
     runs = write_runs(tmp_path)
     for out in ("a", "b", "a"):
