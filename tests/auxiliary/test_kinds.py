@@ -96,7 +96,8 @@ def test_a_batch_of_two_is_two_edits(tiny_prior, tiny_controlnet, depth, kind, p
     together = edit_batch(tiny_prior, method, cases(depth), steps=3, seed=0)
     for case, found in zip(cases(depth), together, strict=True):
         (alone,) = edit_batch(tiny_prior, method, [case], steps=3, seed=0)
-        torch.testing.assert_close(found.image, alone.image, atol=2e-4, rtol=0)
+        # AdamW's first steps make whole updates of gradients that are hardly more than rounding.
+        torch.testing.assert_close(found.image, alone.image, atol=1e-3, rtol=0)
         assert (found.unet_rows, found.unet_rows_backward) == (alone.unet_rows, alone.unet_rows_backward)
     idle = method.model_copy(update={"aux": method.aux.model_copy(update={"lr": 0.0})})
     (untrained,) = edit_batch(tiny_prior, idle, cases(depth, 1), steps=3, seed=0)
