@@ -22,7 +22,7 @@ from piva.rendering.paths import evaluation_path
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase
 from piva.scene_evaluation import SceneViews, render_views
-from piva.stored_fields import is_being_made, reconstructed
+from piva.stored_fields import being_made, reconstructed
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,13 @@ class Workshop:
         return Scene(self, capture, found.eval().requires_grad_(False), reconstruction_key(capture, self.settings))
 
     def is_taken(self, folder: Path) -> bool:
-        """Whether another process reconstructs the scene now; False of one that cannot be read, which `open` says."""
+        """Whether another process reconstructs the scene now; False of one that cannot be read, which `open` says.
+
+        The scene is read for that only where somebody reconstructs anything.
+        """
+        keys = being_made(self.store)
         try:
-            return is_being_made(read_scene(folder, self.downscale), self.settings, self.store)
+            return bool(keys) and reconstruction_key(read_scene(folder, self.downscale), self.settings) in keys
         except (DataError, OSError):
             return False
 

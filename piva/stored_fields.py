@@ -39,12 +39,13 @@ def reconstructed(
     return RadianceField.load(file, device), 0.0
 
 
-def is_being_made(capture: SceneCapture, settings: ReconstructionSettings, store: Path) -> bool:
-    """Whether another process fits this field now, so that `reconstructed` would wait for it."""
-    folder = store / reconstruction_key(capture, settings)
-    if (folder / FIELD_FILE).is_file() or not (folder / LOCK_FILE).is_file():
-        return False
-    with (folder / LOCK_FILE).open("rb") as lock:
+def being_made(store: Path) -> set[str]:
+    """Keys of the fields that other processes fit now, so that `reconstructed` would wait for them."""
+    return {file.parent.name for file in store.glob(f"*/{LOCK_FILE}") if _is_held(file)}
+
+
+def _is_held(file: Path) -> bool:
+    with file.open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from piva.config import Settings, identity
@@ -45,6 +46,6 @@ class SamplerSettings(Settings):
         if not self.made(steps):
             raise ConfigError(f"--steps {steps} with --method.t0 {self.t0:g} makes no step: more of either")
 
+    @abstractmethod
     def edited(self, course: SamplingCourse) -> Tensor:
         """Latents [B,C,h,w] of the edits."""
-        raise NotImplementedError

@@ -21,7 +21,7 @@ from reports.tables.cells import head
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
 """Okabe and Ito's, which the colour-blind tell apart; beside MARKERS and LINES, for print without colour."""
-MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h", "d")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 HATCHES = ("", "///", "...")
 GREY = "#777777"
@@ -57,7 +57,7 @@ def look(place: int, k: int = 0) -> Look:
     again = place // len(COLORS) + k
     return Look(
         COLORS[place % len(COLORS)],
-        MARKERS[(place + again) % len(MARKERS)],
+        MARKERS[(place + place // len(MARKERS) + k) % len(MARKERS)],  # a dozen are told apart in grey, too
         LINES[(place + again) % len(LINES)],
         HATCHES[(place + again) % len(HATCHES)],
     )

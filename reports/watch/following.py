@@ -72,7 +72,11 @@ class Followed:
             self._forget()
             self._stamp = None
             return True
-        with opened(self.path, CASES_FILE) as file:
+        try:
+            file = opened(self.path, CASES_FILE)
+        except FileNotFoundError:  # since its stamp was taken: the next look sees that
+            return False
+        with file:
             status = os.fstat(file.fileno())
             other = self._stamp is not None and status.st_ino != self._stamp[0]
             file.seek(self._at - len(self._before))

@@ -151,3 +151,24 @@ def test_what_a_merge_decided_before_it_was_killed_counts(folder):
     add(folder, line("c"))
     assert followed.read()
     assert followed.fresh == ["c"]
+
+
+def test_a_file_that_goes_away_while_it_is_looked_at_is_no_error(folder, monkeypatch):
+    import reports.watch.following as following
+
+    followed = Followed(folder)
+    followed.read()
+    add(folder, line("b"))
+    real = following._stamp
+
+    def and_gone(path, name):
+        stamp = real(path, name)
+        if name == CASES_FILE:
+            (path / name).unlink()
+        return stamp
+
+    with monkeypatch.context() as patched:
+        patched.setattr(following, "_stamp", and_gone)
+        assert not followed.read()
+    assert followed.read()  # it is gone by now
+    assert followed.cases == {}
