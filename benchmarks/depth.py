@@ -70,18 +70,6 @@ def file_depth(root: Path, case: Case) -> Callable[[], Tensor] | None:
     return read if found else None
 
 
-def toybox_depth(root: Path, case: Case) -> Callable[[], Tensor]:
-    """What draws a PIE-Toybox case's world again, for its depth."""
-
-    def read() -> Tensor:
-        from benchmarks.pie_bench import toybox_split
-        from piva.toybox.pie_toybox import source_depth
-
-        return source_depth(case.id, toybox_split(root), case.image_size[0])  # type: ignore[arg-type]
-
-    return read
-
-
 def depth_digest(root: Path) -> str | None:
     """Of all depth files beside a benchmark's pictures; None where there are none."""
     files = sorted(path for path in (root / "depth").rglob("*") if path.suffix in SUFFIXES)

@@ -1,6 +1,6 @@
 """The captures of Instruct-NeRF2NeRF with source and target prompts; the Toybox's like of it; and its hard scenes."""
 
-from benchmarks.scenes import SceneBenchmark, SceneDefaults
+from benchmarks.scenes.benchmark import SceneBenchmark, SceneDefaults
 
 IN2N = SceneBenchmark("in2n", SceneDefaults(steps=15_000, eval_views=120, metrics_every=1000, lam=0.2))
 """Steps, views and lambda are Piva's (arXiv 2406.08953)."""

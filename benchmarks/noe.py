@@ -1,6 +1,6 @@
 """Noe: synthetic objects, edited in three groups (appearance, addition, translation); and the Toybox's like of it."""
 
-from benchmarks.scenes import SceneBenchmark, SceneDefaults
+from benchmarks.scenes.benchmark import SceneBenchmark, SceneDefaults
 
 NOE = SceneBenchmark("noe", SceneDefaults(steps=15_000, eval_views=120, metrics_every=1000, lam=0.4))
 """Steps, views and lambda are the paper's (arXiv 2406.08953)."""

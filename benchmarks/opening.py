@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.picture_runs import PictureRuns
-from benchmarks.plan import Plan
-from benchmarks.recording import Writer
-from benchmarks.scene_runs import SceneRuns
-from benchmarks.scenes import SceneBenchmark
-from benchmarks.watching import Watchers
+from benchmarks.pictures.runs import PictureRuns
+from benchmarks.running.plan import Plan
+from benchmarks.running.recording import Writer
+from benchmarks.running.watching import Watchers
+from benchmarks.scenes.benchmark import SceneBenchmark
+from benchmarks.scenes.runs import SceneRuns
 from piva.records import RunRecord
 
 

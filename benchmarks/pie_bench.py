@@ -5,16 +5,15 @@ cache folder: `$PIVA_CACHE`, else `~/.cache/piva`. It is deterministic, so that 
 """
 
 import json
-import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from benchmarks.depth import file_depth, toybox_depth
+from benchmarks.depth import file_depth
 from piva.data.pie_bench import Case, read
 from piva.errors import ConfigError, PreflightError
-from piva.folders import write_once
+from piva.folders import cache_folder, write_once
 from piva.keys import digest, file_hash
 
 if TYPE_CHECKING:
@@ -48,12 +47,6 @@ class Benchmark:
             piva.data.pie_bench.DataError: the data as a whole are malformed, or every selected case is.
         """
         return read(root, types=types or None, ids=ids or None, lenient=True)
-
-
-def cache_folder() -> Path:
-    """`$PIVA_CACHE`, else `~/.cache/piva`."""
-    given = os.environ.get("PIVA_CACHE")
-    return Path(given) if given else Path.home() / ".cache" / "piva"
 
 
 def toybox_version() -> int:
@@ -119,6 +112,17 @@ def toybox_split(root: Path) -> str:
         wanted = f"dev or test of version {toybox_version()}"
         raise ConfigError(f"{root} holds {split} of version {version}, not {wanted}: piva toybox write it anew")
     return str(split)
+
+
+def toybox_depth(root: Path, case: Case) -> Callable[[], "Tensor"]:
+    """What draws a PIE-Toybox case's world again, for its depth."""
+
+    def read() -> Tensor:
+        from piva.toybox.pie_toybox import source_depth
+
+        return source_depth(case.id, toybox_split(root), case.image_size[0])  # type: ignore[arg-type]
+
+    return read
 
 
 def _into_cache(folder: Path, write: Callable[[Path], None]) -> None:

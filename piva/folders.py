@@ -1,9 +1,16 @@
-"""Folders that are there whole or not at all, whoever else writes them."""
+"""Folders that are there whole or not at all, whoever else writes them; and where the cache is."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """`$PIVA_CACHE`, else `~/.cache/piva`."""
+    given = os.environ.get("PIVA_CACHE")
+    return Path(given) if given else Path.home() / ".cache" / "piva"
 
 
 def write_once(folder: Path, write: Callable[[Path], None]) -> None:

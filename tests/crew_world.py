@@ -7,12 +7,12 @@ from harness_world import case_record, run_record
 
 from benchmarks.executors.dispatch import Dispatch, Owner
 from benchmarks.executors.messages import Appended, Closed, Died, Done, Ready
-from benchmarks.picture_runs import PictureRuns
-from benchmarks.plan import Batch, Contents, Plan
-from benchmarks.recording import unscored
-from benchmarks.scene_runs import SceneRuns
-from benchmarks.scenes import SceneEditCase
-from benchmarks.watching import Watchers
+from benchmarks.pictures.runs import PictureRuns
+from benchmarks.running.plan import Batch, Contents, Plan
+from benchmarks.running.recording import unscored
+from benchmarks.running.watching import Watchers
+from benchmarks.scenes.benchmark import SceneEditCase
+from benchmarks.scenes.runs import SceneRuns
 from piva.data.edits import SceneEdit
 from piva.data.pie_bench import Case
 from piva.records import RunFolder, read_cases

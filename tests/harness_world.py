@@ -113,13 +113,14 @@ def output(case: EditInput, image: torch.Tensor) -> EditOutput:
 
 def use_plain_world(monkeypatch, size: int = SIZE, edit=None) -> PlainScorer:
     """Lets the command line run on the stand-ins: prior, scorer and, unless it is an identity row, the edit."""
-    import benchmarks.launch as launch
+    import benchmarks.pictures.launch as launch
+    from benchmarks import models
 
     scorer, real = PlainScorer(), launch.editor
     stand_in = edit or brighten
-    monkeypatch.setattr(launch, "load_prior", lambda config, method=None: PlainPrior(size))
-    monkeypatch.setattr(launch, "prior_facts", lambda config, method=None: PlainPrior(size))
-    monkeypatch.setattr(launch, "load_scorer", lambda device, flags, pictures: scorer)
+    monkeypatch.setattr(models, "load_prior", lambda config, method=None: PlainPrior(size))
+    monkeypatch.setattr(models, "prior_facts", lambda config, method=None: PlainPrior(size))
+    monkeypatch.setattr(models, "load_scorer", lambda device, flags, pictures: scorer)
     monkeypatch.setattr(
         launch,
         "editor",

@@ -2,8 +2,8 @@
 
 from harness_world import PlainScorer, brighten, write_bench
 
-from benchmarks.plan import compose, spread
-from benchmarks.runner import Job, execute
+from benchmarks.pictures.runner import Job, execute
+from benchmarks.running.plan import compose, spread
 from piva.data.pie_bench import read
 from piva.disk import now
 from piva.provenance import collect

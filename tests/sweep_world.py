@@ -40,11 +40,12 @@ def loss(guidance):
 
 def use_sweep_world(monkeypatch, before=lambda guidance, inputs: None):
     """Lets `piva run` edit in closed form; `before` is called before every batch, and may fail or kill."""
-    import benchmarks.launch as launch
+    import benchmarks.pictures.launch as launch
+    from benchmarks import models
 
     use_plain_world(monkeypatch)
     scorer = LevelScorer()
-    monkeypatch.setattr(launch, "load_scorer", lambda device, flags, pictures: scorer)
+    monkeypatch.setattr(models, "load_scorer", lambda device, flags, pictures: scorer)
 
     def editor(method, prior, steps, seed, *rest):
         def edit(inputs, on_step):

@@ -180,12 +180,12 @@ def test_bad_data_ends_with_3_before_any_work(world, capsys):
 
 
 def test_a_prior_that_cannot_be_loaded_ends_with_3(world, monkeypatch, capsys):
-    import benchmarks.launch as launch
+    from benchmarks import models
 
     def missing(config, method=None):
         raise PreflightError("no weights")
 
-    monkeypatch.setattr(launch, "load_prior", missing)
+    monkeypatch.setattr(models, "load_prior", missing)
     assert world() == 3
     assert capsys.readouterr().err == "piva: no weights\n"
 
@@ -202,7 +202,7 @@ def test_a_t_range_the_prior_does_not_have_ends_with_2(world, capsys):
 
 
 def test_interruption_ends_with_130_and_is_continued(world, monkeypatch, capsys):
-    import benchmarks.launch as launch
+    import benchmarks.pictures.launch as launch
 
     stand_in = launch.editor
 
@@ -218,7 +218,7 @@ def test_interruption_ends_with_130_and_is_continued(world, monkeypatch, capsys)
 
 
 def test_a_run_is_planned_when_it_is_ours(world, monkeypatch):
-    import benchmarks.launch as launch
+    import benchmarks.pictures.launch as launch
     from piva.records import RunFolder
 
     real = launch.plan_run
@@ -248,9 +248,9 @@ def test_identity_rows_do_not_depend_on_steps_or_seed(world):
 
 
 def test_resizing_to_the_prior_is_said_and_recorded(world, monkeypatch, capsys):
-    import benchmarks.launch as launch
+    from benchmarks import models
 
-    monkeypatch.setattr(launch, "load_prior", lambda config, method=None: PlainPrior(8))
+    monkeypatch.setattr(models, "load_prior", lambda config, method=None: PlainPrior(8))
     assert world() == 0
     assert "12 images (and their masks) are resized to the prior's 8x8" in capsys.readouterr().err
     (folder,) = world.folders()

@@ -66,7 +66,7 @@ def test_a_wheel_holds_everything(tmp_path):
     subprocess.run([*build, str(source)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("piva-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"piva/cli.py", "benchmarks/runner.py", "reports/templates/index.html.j2"} <= set(names)
+    assert {"piva/cli.py", "benchmarks/pictures/runner.py", "reports/templates/index.html.j2"} <= set(names)
     weights = {f"piva/toybox/weights/{file.relative_to(ROOT / 'piva/toybox/weights')}" for file in
                (ROOT / "piva/toybox/weights").rglob("*") if file.is_file()}  # fmt: skip
     assert weights <= set(names)

@@ -12,7 +12,7 @@ from diffusers import ControlNetModel
 from torch import Tensor
 
 from benchmarks.conditioning_cost.options import Kind, Options
-from benchmarks.launch import prior_facts
+from benchmarks.models import prior_facts
 from piva import noise
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.config import PriorConfig

@@ -12,8 +12,8 @@ from typing import Any
 from benchmarks.executors.dispatch import Dispatch, Owner
 from benchmarks.executors.station import Order, devices_for
 from benchmarks.opening import Runs
-from benchmarks.plan import Plan
-from benchmarks.watching import Watchers
+from benchmarks.running.plan import Plan
+from benchmarks.running.watching import Watchers
 
 MOST_ON_CPU = 4
 """Workers on a machine without a GPU, unless told otherwise: each has the models in memory. Ours."""

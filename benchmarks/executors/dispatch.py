@@ -27,9 +27,9 @@ from benchmarks.executors.messages import (
     unpacked,
 )
 from benchmarks.opening import Runs
-from benchmarks.plan import Batch, Plan
-from benchmarks.recording import begun, close, note_failure
-from benchmarks.watching import Observer, Stopped, Watchers
+from benchmarks.running.plan import Batch, Plan
+from benchmarks.running.recording import begun, close, note_failure
+from benchmarks.running.watching import Observer, Stopped, Watchers
 from piva.errors import ConfigError, PreflightError
 from piva.records import CaseRecord, RunFolder, RunRecord
 from piva.tracking import Look
@@ -66,7 +66,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Owner:
-    """The run: what `benchmarks.runner` asks for to record a case."""
+    """The run: what `benchmarks.pictures.runner` asks for to record a case."""
 
     folder: RunFolder
     record: RunRecord

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmarks.executors.messages import Message
     from benchmarks.executors.station import Order
-    from benchmarks.plan import Plan
+    from benchmarks.running.plan import Plan
 
 SECONDS_TO_END = 5.0
 

@@ -26,7 +26,7 @@ from piva.errors import ConfigError, PreflightError
 from piva.records import read_run
 
 if TYPE_CHECKING:
-    from benchmarks.plan import Plan
+    from benchmarks.running.plan import Plan
     from piva.config import RaySettings
 
 MOST_ON_CPU = 4

@@ -25,10 +25,10 @@ from benchmarks.executors.slurm_jobs import (
     script,
     submit,
 )
-from benchmarks.launch import run_path
 from benchmarks.opening import Runs
-from benchmarks.plan import Plan
-from benchmarks.shards import planned_shard, shard_folder
+from benchmarks.running.making import run_path
+from benchmarks.running.plan import Plan
+from benchmarks.running.shards import planned_shard, shard_folder
 from piva.commands.run import announce, conclude
 from piva.errors import INTERRUPTED, ConfigError
 from piva.merge_plan import carry_out, merges

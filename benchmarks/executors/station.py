@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.executors.messages import Done, Failed, Outbox, Ready, Send
-from benchmarks.plan import Plan
+from benchmarks.running.plan import Plan
 from piva.errors import ConfigError, PreflightError
 from piva.records import RunRecord
 
@@ -60,7 +60,7 @@ class Station:
             self._runs = open_runs(benchmark, config.model_copy(update={"prior": prior}))
 
     def _do(self, plan: Plan[Any]) -> None:
-        from benchmarks.watching import Watchers
+        from benchmarks.running.watching import Watchers
 
         box = Outbox(self._order.run, self._send)
         watchers = Watchers((box,), on_look=box.look, on_reconstruction=box.reconstruction)

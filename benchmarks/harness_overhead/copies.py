@@ -9,12 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks import launch, runner
+from benchmarks import models
 from benchmarks.harness_overhead.clock import REST, Clock
 from benchmarks.harness_overhead.options import Options
 from benchmarks.identity_rows import Copy
+from benchmarks.pictures import runner
 from benchmarks.pie_bench import PIE_TOYBOX
-from benchmarks.plan import compose, spread
+from benchmarks.running.plan import compose, spread
 from piva.data.pie_bench import Case, read
 from piva.disk import now
 from piva.errors import ConfigError
@@ -62,7 +63,7 @@ def scorers() -> dict[str, Any]:
     """Those that cost nothing, and those of PIE-Toybox."""
     from piva.config import RunConfig
 
-    return {"none": Free(), "PIE-Toybox's": launch.load_scorer("cpu", RunConfig(), PIE_TOYBOX.pictures)}
+    return {"none": Free(), "PIE-Toybox's": models.load_scorer("cpu", RunConfig(), PIE_TOYBOX.pictures)}
 
 
 def copied(cases: Sequence[Case], batch_size: int, scorer: Any) -> dict[str, float]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.launch import load_prior
-from benchmarks.pie_bench import cache_folder
+from benchmarks.models import load_prior
 from benchmarks.scene_speed.options import Options
-from benchmarks.scenes import scene_folder
+from benchmarks.scenes.benchmark import scene_folder
 from benchmarks.speed.world import Machine
 from piva.data.scenes import read_scene
 from piva.errors import ConfigError
+from piva.folders import cache_folder
 from piva.instructed.in2n import IN2N
 from piva.modules.scene_settings import SceneEditSettings
 from piva.reconstruction import color_behind

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from benchmarks.cost import Rows as Counted
-from benchmarks.cost import needs_of
+from benchmarks.costs.cost import Rows as Counted
+from benchmarks.costs.cost import needs_of
 from piva.methods import METHODS
 from piva.methods.dds import DDS
 from piva.methods.piva import Piva

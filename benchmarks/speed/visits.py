@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from benchmarks.plan import compose
+from benchmarks.pictures.runner import Job, OnStep, execute
 from benchmarks.reference import literal
-from benchmarks.runner import Job, OnStep, execute
+from benchmarks.running.plan import compose
 from benchmarks.speed.contenders import COLD, WARM, Contender
 from benchmarks.speed.split import HARNESS, Split, splitting
 from benchmarks.speed.world import World

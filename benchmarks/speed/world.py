@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from benchmarks.launch import load_prior
+from benchmarks.models import load_prior
 from benchmarks.pie_bench import PIE_TOYBOX
-from benchmarks.plan import spread
+from benchmarks.running.plan import spread
 from benchmarks.speed.options import Options
 from piva.config import PriorConfig
 from piva.data.pie_bench import Case, read

@@ -1,6 +1,6 @@
 """What is left of a sweep, and what that takes: rows through the UNet, seconds, bytes on the disk.
 
-Rows are counted, seconds come from what was recorded with the same prior on this machine (`benchmarks.calibration`).
+Rows are counted, seconds come from what was recorded with the same prior on this machine (`Calibration`).
 Loading, scoring and the reconstruction of scenes are in no count.
 """
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import launch
-from benchmarks.calibration import Calibration, Rates
-from benchmarks.cost import Cost, Needs, edited, needs_of, together, untrained_psi
-from benchmarks.forecast import Tariff
-from benchmarks.pie_bench import cache_folder
-from benchmarks.plan import Plan
-from benchmarks.scene_forecast import edits_bytes
+from benchmarks import models
+from benchmarks.costs.calibration import Calibration
+from benchmarks.costs.cost import Cost, Needs, Rates, edited, needs_of, together, untrained_psi
+from benchmarks.costs.forecast import Tariff
+from benchmarks.running.plan import Plan
+from benchmarks.scenes.forecast import edits_bytes
 from benchmarks.sweeps.planned import PlannedRun
+from piva.folders import cache_folder
 from piva.instructed import follows_instructions
 from piva.records import RunRecord
 
@@ -72,7 +72,7 @@ class Prices:
         if key not in self._calibrations:
             self._calibrations[key] = Calibration(
                 work.prior, work.config.method, *self._outs, 
-                weights=lambda: launch.load_prior(work.config.prior, work.config.method),
+                weights=lambda: models.load_prior(work.config.prior, work.config.method),
                 like=lambda other: _setting(other) == _setting(record),
             )  # fmt: skip
         return self._calibrations[key]

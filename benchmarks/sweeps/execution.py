@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import BaseModel
 
+from benchmarks.running.watching import Watch
 from benchmarks.sweeps.worker import Run, as_command
-from benchmarks.watching import Watch
 from piva.commands.arguments import take
 
 

@@ -14,10 +14,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from benchmarks import launch, scene_launch
+from benchmarks import models
 from benchmarks.depth import Depths, depths_of
-from benchmarks.plan import Contents, Plan, compose, contents, spread
-from benchmarks.scenes import SceneBenchmark
+from benchmarks.pictures import launch
+from benchmarks.running.making import run_path
+from benchmarks.running.plan import Contents, Plan, compose, contents, spread
+from benchmarks.scenes import launch as scene_launch
+from benchmarks.scenes.benchmark import SceneBenchmark
 from piva.commands.run_settings import run_settings
 from piva.config import MetricFlags, PriorConfig
 from piva.errors import ConfigError
@@ -107,7 +110,7 @@ class Planner:
                 record = scene_launch.describe(benchmark, work.root, config, work.prior, scorer, seed)
             else:
                 record = launch.describe(benchmark, work.root, config, config.method, work.prior, scorer, seed)
-            path = launch.run_path(out, record)
+            path = run_path(out, record)
             planned.append(PlannedRun(tuple(arguments), record, path, ids, work))
         return planned
 
@@ -115,21 +118,21 @@ class Planner:
         root = benchmark.locate(config.root, config.split)
         cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
         prior = self._prior(config.prior, config.method)
-        launch.check_method(config.method, prior, config.steps)
+        models.check_method(config.method, prior, config.steps)
         hashes = self._hashes.setdefault((benchmark.name, root.resolve()), {})
         return Work(benchmark, config, root, cases, prior, hashes)
 
     def _prior(self, config: PriorConfig, method: Any) -> Any:
         key = f"{follows_instructions(method)} {config.model_dump_json()}"
         if key not in self._priors:
-            self._priors[key] = launch.prior_facts(config, method)
+            self._priors[key] = models.prior_facts(config, method)
         return self._priors[key]
 
     def _scorer(self, config: MetricFlags, pictures: Any, of_scenes: bool) -> Any:
         flags = MetricFlags(**config.model_dump(include=set(MetricFlags.model_fields)))
         key = (flags.model_dump_json(), pictures, str(of_scenes))
         if key not in self._scorers:
-            load: Any = scene_launch.load_scene_scorer if of_scenes else launch.load_scorer
+            load: Any = scene_launch.load_scene_scorer if of_scenes else models.load_scorer
             self._scorers[key] = load("cpu", flags, pictures)
         return self._scorers[key]
 

@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
+from benchmarks.running.watching import Stopped, Unwatched, Watch
 from benchmarks.sweeps.board import Board, PointOnDisk, last_attempt
 from benchmarks.sweeps.ledger import Claim, Ending, moment
 from benchmarks.sweeps.planned import with_errors
 from benchmarks.sweeps.pruning import Course
 from benchmarks.sweeps.search import Memory
-from benchmarks.watching import Stopped, Unwatched, Watch
 from piva.errors import INTERRUPTED, PreflightError
 from piva.records import BusyError
 

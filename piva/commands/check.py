@@ -86,7 +86,7 @@ def _environment() -> int:
     import torch
 
     import piva
-    from benchmarks.pie_bench import cache_folder
+    from piva.folders import cache_folder
     from piva.provenance import package_versions
     from piva.toybox.models.weights import MissingWeights, folder
 
@@ -193,7 +193,7 @@ def _shape(model: str) -> Any:
 
     if model in SHAPES:
         return SHAPES[model]
-    from benchmarks.launch import prior_facts
+    from benchmarks.models import prior_facts
     from piva.config import PriorConfig
 
     return prior_facts(PriorConfig(model=model, device="cpu")).shape

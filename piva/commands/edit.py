@@ -73,8 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     _check_picture(config.picture)
     _check_depth(config)
-    from benchmarks.launch import check_method, load_prior, load_scorer
-    from benchmarks.preflight import check_disk
+    from benchmarks.models import check_method, load_prior, load_scorer
+    from benchmarks.preflight.checks import check_disk
     from piva.data.images import ImageFileError, to_eight_bits
     from piva.data.photos import fit_photo, read_photo
     from piva.editing import EditInput
@@ -153,7 +153,7 @@ def _fit_depth(depth: Any, size: tuple[int, int], fit: Literal["crop", "stretch"
 
 
 def _key(config: Any, case: "EditInput", fingerprint: str) -> str:
-    from benchmarks.launch import weights_of
+    from benchmarks.running.making import weights_of
     from piva.keys import edit_key
 
     facts = {"pixels": case.case_id, "source": config.source, "target": config.target}
@@ -172,8 +172,8 @@ def _key(config: Any, case: "EditInput", fingerprint: str) -> str:
 
 def _edit(config: Any, prior: Any, case: "EditInput") -> "EditOutput":
     """The edit; noise is keyed by the digest of the pixels, as edit_key is: a file's name is only a name."""
-    from benchmarks.launch import editor
-    from benchmarks.progress import Bar
+    from benchmarks.pictures.launch import editor
+    from benchmarks.running.progress import Bar
 
     with Bar(config.method.name, 1, config.steps) as bar:
         edit = editor(config.method, prior, config.steps, config.seed)

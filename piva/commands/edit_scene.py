@@ -89,13 +89,13 @@ def main(arguments: Sequence[str]) -> int:
     config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(names)))
     if follows_instructions(config.method) and not config.instruction.strip():
         raise ConfigError(f"--method {config.method.name} follows an instruction: give --instruction, what to do")
-    from benchmarks.launch import check_method, load_prior
-    from benchmarks.pie_bench import cache_folder
-    from benchmarks.preflight import check_disk
-    from benchmarks.progress import Bar
-    from benchmarks.scene_launch import check_editor, load_scene_scorer
-    from benchmarks.scenes import scene_folder
+    from benchmarks.models import check_method, load_prior
+    from benchmarks.preflight.checks import check_disk
+    from benchmarks.running.progress import Bar
+    from benchmarks.scenes.benchmark import scene_folder
+    from benchmarks.scenes.launch import check_editor, load_scene_scorer
     from piva.data.scenes import read_scene
+    from piva.folders import cache_folder
     from piva.reconstruction import color_behind
     from piva.stored_fields import reconstructed
 
@@ -131,8 +131,8 @@ def _case(
     """The scene to be edited, named by its content, and the edit's key."""
     import torch
 
-    from benchmarks.launch import weights_of
-    from benchmarks.scene_launch import loop_version
+    from benchmarks.running.making import weights_of
+    from benchmarks.scenes.launch import loop_version
     from piva.config import identity_values
     from piva.instructed import follows_instructions
     from piva.keys import edit_key
@@ -158,8 +158,8 @@ def _case(
 
 
 def _edit(config: Any, prior: Any, case: "SceneCase", out: Path) -> "SceneEditOutput":
-    from benchmarks.progress import Bar
-    from benchmarks.scene_launch import scene_editor
+    from benchmarks.running.progress import Bar
+    from benchmarks.scenes.launch import scene_editor
 
     edit = scene_editor(config.method, prior, config.scene, config.steps, config.seed)
     with Bar(config.method.name, 1, config.steps) as bar:

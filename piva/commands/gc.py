@@ -12,7 +12,7 @@ from piva.config import Settings, runtime
 from piva.errors import COMPLETE, ConfigError, PreflightError
 
 if TYPE_CHECKING:
-    from benchmarks.garbage import Garbage
+    from benchmarks.garbage.runs import Garbage
 
 ABOUT = """\
 List what no run points to: images and scenes without a record, checkpoints of what is recorded, temporary files of
@@ -64,14 +64,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run_folders(config: GcConfig) -> list[Path]:
-    from benchmarks.garbage import run_folders_in
+    from benchmarks.garbage.runs import run_folders_in
 
     return run_folders_in(config.out)
 
 
 def _of_run(run: Path, asked_to_remove: bool) -> "list[Garbage]":
     """What was found, and removed if asked; of a run that is open or damaged nothing, and that is said."""
-    from benchmarks.garbage import find, remove
+    from benchmarks.garbage.runs import find, remove
     from piva.records import is_busy
 
     if is_busy(run):
@@ -85,9 +85,9 @@ def _of_run(run: Path, asked_to_remove: bool) -> "list[Garbage]":
 
 
 def _of_cache(config: GcConfig) -> "list[Garbage]":
-    from benchmarks.cache_garbage import find
-    from benchmarks.garbage import run_folders_in
-    from benchmarks.pie_bench import cache_folder
+    from benchmarks.garbage.cache import find
+    from benchmarks.garbage.runs import run_folders_in
+    from piva.folders import cache_folder
 
     folders = (config.out, *config.also)
     print(f"cache {cache_folder()}: wanted is what runs below {', '.join(map(str, folders))} name", file=sys.stderr)

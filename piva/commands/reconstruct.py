@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     if found is not None:  # only the LPIPS net is another one
         scene, seconds = RadianceField.load(folder / FIELD_FILE, device), found.seconds
     else:
-        from benchmarks.progress import Bar
+        from benchmarks.running.progress import Bar
 
         with Bar(capture.name, 1, settings.steps) as bar:
             scene, seconds = reconstruct(

@@ -13,8 +13,8 @@ from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED
 
 if TYPE_CHECKING:
     from benchmarks.opening import Runs
-    from benchmarks.plan import Plan
-    from benchmarks.watching import Watch
+    from benchmarks.running.plan import Plan
+    from benchmarks.running.watching import Watch
     from piva.records import RunFolder, RunRecord
 
 
@@ -22,16 +22,16 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
     """Exit code: complete, some cases failed, or interrupted.
 
     Raises:
-        benchmarks.watching.Stopped: `watch`, which is told of every case, ended the run.
+        benchmarks.running.watching.Stopped: `watch`, which is told of every case, ended the run.
     """
     if is_all(arguments):
         return run_all(arguments)
     benchmark, config = run_settings(arguments)
     from benchmarks.executors import check_executor
     from benchmarks.opening import open_runs
-    from benchmarks.preflight import check_disk
-    from benchmarks.shards import check_shard
-    from benchmarks.watching import Unwatched
+    from benchmarks.preflight.checks import check_disk
+    from benchmarks.running.shards import check_shard
+    from benchmarks.running.watching import Unwatched
     from piva.tracking import check_tracker
 
     check_tracker(config.tracker)
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
 
 
 def _run(runs: "Runs", seed: int, words: Sequence[str], watch: "Watch") -> int:
-    from benchmarks.shards import folder_of, planned
+    from benchmarks.running.shards import folder_of, planned
     from piva.records import RunFolder
     from piva.tracking import agent_waits, mirror_recorded
 
@@ -82,13 +82,13 @@ def _execute(
     runs: "Runs", record: "RunRecord", folder: "RunFolder", plan: "Plan[Any]", words: Sequence[str], watch: "Watch"
 ) -> bool:
     """Does the work; true if it was interrupted from the keyboard."""
-    from benchmarks import under_way
     from benchmarks.executors import carry_out
     from benchmarks.executors.dispatch import Owner
-    from benchmarks.launch import launching
-    from benchmarks.limits import ErrorLimit, TooManyErrors
-    from benchmarks.progress import Bar
-    from benchmarks.watching import Watchers
+    from benchmarks.pictures import under_way
+    from benchmarks.running.launches import launching
+    from benchmarks.running.limits import ErrorLimit, TooManyErrors
+    from benchmarks.running.progress import Bar
+    from benchmarks.running.watching import Watchers
     from piva.tracking import open_mirror
 
     config, device = runs.config, str(runs.prior.device)
@@ -114,7 +114,7 @@ def _execute(
 
 def announce(runs: "Runs", path: Path, plan: "Plan[Any]") -> None:
     """Says what is going to be done."""
-    from benchmarks.shards import unmerged
+    from benchmarks.running.shards import unmerged
 
     parts = runs.intentions(plan)
     parts[0] += f" ({len(plan.retry)} of them to retry)" if plan.retry else ""

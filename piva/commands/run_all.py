@@ -77,7 +77,7 @@ def _forecast(lines: Mapping[str, Sequence[str]]) -> int:
     """Prints what is left of each run, what that takes, and the sum."""
     from rich.table import Table
 
-    from benchmarks.cost import together
+    from benchmarks.costs.cost import together
     from benchmarks.sweeps.costs import Prices
     from benchmarks.sweeps.planned import Planner
     from reports.tables.terminal import wide_console

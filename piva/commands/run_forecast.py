@@ -7,11 +7,11 @@ from piva.commands.run import announce
 from piva.errors import COMPLETE
 
 if TYPE_CHECKING:
-    from benchmarks.calibration import Calibration
-    from benchmarks.forecast import Command
+    from benchmarks.costs.calibration import Calibration
+    from benchmarks.costs.forecast import Command
     from benchmarks.opening import Runs
-    from benchmarks.picture_runs import PictureRuns
-    from benchmarks.scene_runs import SceneRuns
+    from benchmarks.pictures.runs import PictureRuns
+    from benchmarks.scenes.runs import SceneRuns
 
 
 def forecast(runs: "Runs", words: Sequence[str]) -> int:
@@ -20,7 +20,7 @@ def forecast(runs: "Runs", words: Sequence[str]) -> int:
     Args:
         words: the arguments of `piva run`.
     """
-    from benchmarks.scene_runs import SceneRuns
+    from benchmarks.scenes.runs import SceneRuns
 
     if isinstance(runs, SceneRuns):
         _of_scenes(runs)
@@ -35,10 +35,10 @@ def forecast(runs: "Runs", words: Sequence[str]) -> int:
 
 def _of_pictures(runs: "PictureRuns") -> None:
     """Also what a whole sweep over the benchmark would cost."""
-    from benchmarks.calibration import Calibration
-    from benchmarks.forecast import Command, forecast, sentences
-    from benchmarks.pie_bench import cache_folder
-    from benchmarks.shards import folder_of, planned
+    from benchmarks.costs.calibration import Calibration
+    from benchmarks.costs.forecast import Command, forecast, sentences
+    from benchmarks.running.shards import folder_of, planned
+    from piva.folders import cache_folder
 
     config, plans = runs.config, {}
     for seed in config.seeds:
@@ -53,8 +53,8 @@ def _of_pictures(runs: "PictureRuns") -> None:
 
 
 def _print_sweep(runs: "PictureRuns", calibration: "Calibration", command: "Command") -> None:
-    from benchmarks.forecast import Tariff
-    from benchmarks.sweep_forecast import forecast_sweep, sweep_table
+    from benchmarks.costs.forecast import Tariff
+    from benchmarks.costs.sweep_forecast import forecast_sweep, sweep_table
     from piva.data.pie_bench import DataError
     from piva.provenance import collect
     from reports.tables.terminal import wide_console
@@ -73,11 +73,11 @@ def _print_sweep(runs: "PictureRuns", calibration: "Calibration", command: "Comm
 
 
 def _of_scenes(runs: "SceneRuns") -> None:
-    from benchmarks.calibration import earlier_runs
-    from benchmarks.cost import needs_of
-    from benchmarks.pie_bench import cache_folder
-    from benchmarks.scene_forecast import sentences
-    from benchmarks.shards import folder_of, planned
+    from benchmarks.costs.calibration import earlier_runs
+    from benchmarks.costs.cost import needs_of
+    from benchmarks.running.shards import folder_of, planned
+    from benchmarks.scenes.forecast import sentences
+    from piva.folders import cache_folder
     from piva.provenance import collect
 
     config: Any = runs.config

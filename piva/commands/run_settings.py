@@ -14,7 +14,7 @@ from piva.registry import resolve
 from piva.scene_config import SceneRunConfig
 
 if TYPE_CHECKING:
-    from benchmarks.scenes import SceneBenchmark, SceneDefaults
+    from benchmarks.scenes.benchmark import SceneBenchmark, SceneDefaults
 
 ABOUT_IMAGES = """\
 Edit and score the cases of {names}; or of scenes, which have flags of their own: piva run {scenes} --help. \
@@ -59,7 +59,7 @@ def image_settings(name: str | None, arguments: Sequence[str]) -> Any:
     config: Any = parse(kind, f"run {name or 'BENCHMARK'}", rest, about)
     if config.unet_rows is None:
         return config
-    from benchmarks.equal_rows import steps_within
+    from benchmarks.costs.equal_rows import steps_within
 
     return config.model_copy(update={"steps": steps_within(config.unet_rows, config.method), "unet_rows": None})
 

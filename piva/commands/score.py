@@ -14,7 +14,7 @@ from piva.errors import SOME_FAILED, ConfigError
 from piva.registry import resolve
 
 if TYPE_CHECKING:
-    from benchmarks.plan import Plan
+    from benchmarks.running.plan import Plan
     from piva.data.pie_bench import Case
     from piva.records import RunFolder, RunRecord
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     """Exit code: complete, or some cases of the run have no score."""
     config = parse(ScoreConfig, "score", arguments, ABOUT)
     from benchmarks import SCENE_BENCHMARKS
-    from benchmarks.launch import load_scorer
+    from benchmarks.models import load_scorer
     from piva.commands.run import conclude
     from piva.devices import pick_device
     from piva.records import RunFolder, find_run, read_cases, read_run
@@ -95,7 +95,7 @@ def _rescored(record: "RunRecord", root: Path, scorer: Any) -> "RunRecord":
 
 def _plan(path: Path, record: "RunRecord", cases: "Sequence[Case]") -> "Plan":
     """What is to be scored; cases without an image, or whose source changed, are left as they are, and said."""
-    from benchmarks.launch import plan_run
+    from benchmarks.pictures.launch import plan_run
 
     plan = plan_run(path, record, cases, batch_size=1, overwrite="retry-errors")
     parts = [f"{len(plan.rescore)} images to score"]
@@ -106,9 +106,9 @@ def _plan(path: Path, record: "RunRecord", cases: "Sequence[Case]") -> "Plan":
 
 
 def _execute(folder: "RunFolder", record: "RunRecord", plan: "Plan", device: str, scorer: Any) -> None:
-    from benchmarks.launch import launching
-    from benchmarks.progress import Bar
-    from benchmarks.runner import Job, execute
+    from benchmarks.pictures.runner import Job, execute
+    from benchmarks.running.launches import launching
+    from benchmarks.running.progress import Bar
     from piva.data.images import image_size
 
     def size(case: "Case") -> tuple[int, int]:

@@ -11,7 +11,7 @@ from piva.errors import ConfigError
 from piva.registry import resolve
 
 if TYPE_CHECKING:
-    from benchmarks.runner import Edit
+    from benchmarks.pictures.runner import Edit
     from piva.data.pie_bench import Case
     from piva.records import RunRecord
 
@@ -81,9 +81,11 @@ def main(arguments: Sequence[str]) -> int:
     if not config.images.is_dir():
         raise ConfigError(f"--images {config.images} is no folder")
 
-    from benchmarks.launch import launching, load_scorer, plan_run
-    from benchmarks.plan import spread
-    from benchmarks.preflight import check_disk
+    from benchmarks.models import load_scorer
+    from benchmarks.pictures.launch import plan_run
+    from benchmarks.preflight.checks import check_disk
+    from benchmarks.running.launches import launching
+    from benchmarks.running.plan import spread
     from piva.commands.run import conclude
     from piva.devices import pick_device
     from piva.records import RunFolder
@@ -114,8 +116,8 @@ def find_image(images: Path, case: "Case", annotations: Path) -> Path | None:
 
 
 def _execute(folder: Any, record: "RunRecord", plan: Any, config: FolderConfig, root: Path, scorer: Any) -> None:
-    from benchmarks.progress import Bar
-    from benchmarks.runner import Job, execute
+    from benchmarks.pictures.runner import Job, execute
+    from benchmarks.running.progress import Bar
 
     find = _finder(config.images, root, plan.cases)
     size = _sizes(find, config)
@@ -152,7 +154,7 @@ def _read(path: Path, config: FolderConfig) -> Any:
 def _reader(find: Callable[[str], Path | None], config: FolderConfig) -> "Edit":
     """An edit function that reads what someone else edited."""
     from benchmarks.identity_rows import unedited
-    from benchmarks.runner import Skipped
+    from benchmarks.pictures.runner import Skipped
 
     def edit(inputs: Sequence[Any], on_step: Any) -> list[Any]:
         outputs = []
@@ -174,7 +176,7 @@ def _reader(find: Callable[[str], Path | None], config: FolderConfig) -> "Edit":
 
 def _describe(benchmark: Any, root: Path, config: FolderConfig, scorer: Any) -> "RunRecord":
     """The run's record; its key covers every file that belongs to a case, whichever are asked for."""
-    from benchmarks.launch import Making, run_record
+    from benchmarks.running.making import Making, run_record
     from piva.keys import digest
 
     method = Folder(images=str(config.images.resolve()), resize_source=config.resize_source)

@@ -9,7 +9,7 @@ from piva.errors import SOME_FAILED, ConfigError
 from piva.registry import resolve
 
 if TYPE_CHECKING:
-    from benchmarks.scene_work import Workshop
+    from benchmarks.scenes.work import Workshop
     from piva.records import RunRecord
 
 
@@ -22,11 +22,11 @@ def main(config: Any, path: Path, device: str) -> int:
         device: where scenes are rendered and scored.
     """
     from benchmarks import SCENE_BENCHMARKS
-    from benchmarks.launch import launching
-    from benchmarks.progress import Bar
-    from benchmarks.scene_launch import load_scene_scorer, plan_scenes
-    from benchmarks.scene_runner import SceneJob, execute
-    from benchmarks.scene_scores import evaluation_ids
+    from benchmarks.running.launches import launching
+    from benchmarks.running.progress import Bar
+    from benchmarks.scenes.launch import load_scene_scorer, plan_scenes
+    from benchmarks.scenes.runner import SceneJob, execute
+    from benchmarks.scenes.scores import evaluation_ids
     from piva.commands.run import conclude
     from piva.keys import score_key
     from piva.records import RunFolder, read_cases, read_run
@@ -60,8 +60,8 @@ def main(config: Any, path: Path, device: str) -> int:
 
 def _workshop(record: "RunRecord", device: str) -> "Workshop":
     """Scenes as the run read them."""
-    from benchmarks.pie_bench import cache_folder
-    from benchmarks.scene_work import Workshop
+    from benchmarks.scenes.work import Workshop
+    from piva.folders import cache_folder
     from piva.modules.reconstruction_settings import ReconstructionSettings
 
     assert record.scenes is not None

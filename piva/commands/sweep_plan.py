@@ -13,7 +13,7 @@ from piva.errors import BAD_CONFIGURATION, COMPLETE, PREFLIGHT_FAILED, ConfigErr
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from benchmarks.cost import Cost
+    from benchmarks.costs.cost import Cost
     from benchmarks.sweeps.costs import Left
     from benchmarks.sweeps.schema import Sweep
 
@@ -123,7 +123,7 @@ def _cells(left: "Left | None") -> list[str]:
 
 def _sentences(sweep: "Sweep", lines: Sequence[Line], out: Path) -> list[str]:
     """The sum, where the numbers are from, and what is wrong."""
-    from benchmarks.cost import together
+    from benchmarks.costs.cost import together
 
     known = [line.left for line in lines if line.left]
     said = [f"runs  {len({run.path for left in known for run in left.runs})} below {out}"] if known else []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.plan import spread
+from benchmarks.running.plan import spread
 from piva.data.images import read_image, resize_image, to_pil
 from piva.data.pie_bench import Case
 from piva.errors import ConfigError

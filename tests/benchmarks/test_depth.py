@@ -6,10 +6,11 @@ import torch
 from harness_world import PlainPrior, PlainScorer
 from PIL import Image
 
-import benchmarks.launch as launch
+import benchmarks.pictures.launch as launch
 from benchmarks.depth import depths_of, file_depth
 from benchmarks.identity_rows import IDENTITY_ROWS
 from benchmarks.pie_bench import PIE_BENCH, PIE_TOYBOX
+from benchmarks.running.making import weights_of
 from piva.config import RunConfig
 from piva.data.depth import scaled_inverse_depth
 from piva.editing import EditInput
@@ -97,10 +98,10 @@ def test_a_given_controlnet_s_weights_are_in_the_key(tmp_path):
         return Piva(aux={"kind": "controlnet", "controlnet": str(tmp_path / name)})
 
     one, two = method(b"one", "one"), method(b"two", "two")
-    assert launch.weights_of("prior", one) == f"prior+controlnet/{fingerprint(str(tmp_path / 'one'))}"
-    assert launch.weights_of("prior", one) != launch.weights_of("prior", two)
+    assert weights_of("prior", one) == f"prior+controlnet/{fingerprint(str(tmp_path / 'one'))}"
+    assert weights_of("prior", one) != weights_of("prior", two)
     for method in (Piva(), READS, DDS(), one.model_copy(update={"lam": 0.0})):
-        assert launch.weights_of("prior", method) == "prior"
+        assert weights_of("prior", method) == "prior"
 
 
 def test_the_edit_is_given_the_depth(monkeypatch):

@@ -3,8 +3,9 @@
 import pytest
 
 import benchmarks.pie_bench as pie_bench
-from benchmarks.pie_bench import PIE_BENCH, PIE_TOYBOX, cache_folder
+from benchmarks.pie_bench import PIE_BENCH, PIE_TOYBOX
 from piva.errors import ConfigError, PreflightError
+from piva.folders import cache_folder
 
 
 def test_pie_bench_is_the_users_own_copy(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from harness_world import case_file, use_plain_world, write_bench
 
-import benchmarks.calibration as calibration
+import benchmarks.costs.calibration as calibration
 from piva.cli import main
 from piva.methods import METHODS
 
@@ -65,7 +65,7 @@ def test_identity_rows_take_no_rows_but_the_sweep_is_said(world, capsys):
 
 def test_the_sweep_is_over_all_cases_whatever_is_asked_for(world, capsys, monkeypatch):
     few = {name: METHODS[name] for name in ("sds", "dds", "piva")}  # to be added up by hand
-    monkeypatch.setattr("benchmarks.sweep_forecast.METHODS", few)
+    monkeypatch.setattr("benchmarks.costs.sweep_forecast.METHODS", few)
     flags = ["--steps", "50", "--seeds", "0", "1", "--method.aux.psi", "stored", "--method.guidance", "3"]
     assert world("--dry-run", "--limit", "8", "--type", "1", "2", *flags, method="piva") == 0
     said = capsys.readouterr()

@@ -9,7 +9,7 @@ import torch
 from capture_world import ball_capture
 
 import piva.data.scenes as scenes
-from benchmarks.progress import Bar
+from benchmarks.running.progress import Bar
 from piva.cli import main
 from piva.representations.radiance_field import RadianceField
 

@@ -146,7 +146,7 @@ def test_what_was_finished_is_not_lost_when_its_source_breaks(world, capsys):
 
 
 def test_an_edit_whose_source_broke_is_kept_though_new_metrics_cannot_score_it(world, monkeypatch):
-    import benchmarks.launch as launch
+    import benchmarks.pictures.launch as launch
 
     assert world.run() == 0
     before = world.records()["000000000002"]

@@ -339,7 +339,7 @@ def test_gc_lists_and_removes_only_when_asked(world, capsys):
 
 
 def test_gc_keeps_what_a_killed_run_goes_on_from(world, capsys):
-    from benchmarks.under_way import checkpoint_of
+    from benchmarks.pictures.under_way import checkpoint_of
 
     folder = world("--limit", "4")
     lines = (folder / CASES_FILE).read_bytes().splitlines(keepends=True)

@@ -5,9 +5,9 @@ import re
 import pytest
 from harness_world import use_plain_world, write_bench
 
-import benchmarks.calibration as calibration
-from benchmarks.cost import needs_of
-from benchmarks.equal_rows import steps_within
+import benchmarks.costs.calibration as calibration
+from benchmarks.costs.cost import needs_of
+from benchmarks.costs.equal_rows import steps_within
 from piva.cli import main
 from piva.commands.edit import EditConfig
 from piva.commands.presets import expanded

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from harness_world import PlainScorer, use_plain_world, write_bench
 
-import benchmarks.launch
+import benchmarks.models
 from piva.cli import main
 from piva.keys import score_key
 from piva.records import CASES_FILE, read_cases, read_run
@@ -26,12 +26,12 @@ def run(tmp_path, monkeypatch):
         asked.append((device, flags, pictures))
         return PlainScorer(version=2)
 
-    monkeypatch.setattr(benchmarks.launch, "load_scorer", load_scorer)
+    monkeypatch.setattr(benchmarks.models, "load_scorer", load_scorer)
 
     def never(*arguments):
         raise AssertionError("nothing may be edited")
 
-    monkeypatch.setattr(benchmarks.launch, "load_prior", never)
+    monkeypatch.setattr(benchmarks.models, "load_prior", never)
     folder_of = {"root": root, "out": out, "asked": asked}
     return type("Run", (), {"path": folder, "score": lambda self, *flags: main(["score", *flags]), **folder_of})()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness_world import PlainScorer, brighten, output, use_plain_world, write_bench
 
-from benchmarks.shards import shard_folder
+from benchmarks.running.shards import shard_folder
 from piva.cli import main
 from piva.records import RUN_FILE, RunFolder, read_cases, read_run
 
@@ -130,7 +130,7 @@ def test_a_shard_that_somebody_works_on_is_left_to_him(bench, tmp_path, capsys):
 
 def test_scores_by_other_metrics_are_made_the_same_first(bench, tmp_path, monkeypatch, capsys):
     assert main(words(bench, tmp_path, "--limit", "2")) == 0
-    monkeypatch.setattr("benchmarks.launch.load_scorer", lambda device, flags, pictures: PlainScorer(version=2))
+    monkeypatch.setattr("benchmarks.models.load_scorer", lambda device, flags, pictures: PlainScorer(version=2))
     assert main(words(bench, tmp_path, "--shard", "1/2")) == 2
     assert "without --shard, the same command scores it again first" in capsys.readouterr().err
     assert main(words(bench, tmp_path, "--limit", "2")) == 0

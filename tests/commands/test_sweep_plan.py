@@ -6,7 +6,7 @@ import pytest
 from harness_world import use_plain_world, write_bench
 from scene_world import QUICK, write_scenes
 
-import benchmarks.calibration as calibration
+import benchmarks.costs.calibration as calibration
 from piva.cli import main
 from piva.records import run_folders
 

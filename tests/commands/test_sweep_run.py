@@ -119,7 +119,7 @@ def test_a_failed_point_is_tried_again_by_the_next_run_only(tmp_path, monkeypatc
 
 
 def test_a_point_that_breaks_is_noted_and_the_others_are_done(file, monkeypatch, capsys):
-    import benchmarks.launch as launch
+    import benchmarks.pictures.launch as launch
 
     real = launch.plan_run
 

@@ -7,7 +7,7 @@ import torch
 from scene_world import ball_case
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.cost import Rows, needs_of
+from benchmarks.costs.cost import Rows, needs_of
 from piva.editing import EditInput, edit_batch
 from piva.flops import step_flops
 from piva.memory import estimate

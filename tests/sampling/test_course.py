@@ -5,7 +5,7 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion_img2img
 
-from benchmarks.cost import Rows, needs_of
+from benchmarks.costs.cost import Rows, needs_of
 from piva import noise
 from piva.editing import EditInput
 from piva.errors import ConfigError
@@ -121,7 +121,7 @@ def test_a_latent_that_is_not_finite_is_an_error(tiny_pipeline_folder):
      (1, 0.5, "--steps 1 with --method.t0 0.5 makes no step")],
 )  # fmt: skip
 def test_steps_that_cannot_be_made_are_refused(tiny_prior, steps, t0, said):
-    from benchmarks.launch import check_method
+    from benchmarks.models import check_method
 
     with pytest.raises(ConfigError, match=said):
         check_method(SDEdit(t0=t0), tiny_prior, steps)

@@ -6,8 +6,8 @@ from harness_world import case_record
 
 from benchmarks.executors.dispatch import TRIES
 from benchmarks.executors.messages import Appended, Died, Done, Failed, Ready, Stepped
-from benchmarks.limits import ErrorLimit, TooManyErrors
-from benchmarks.watching import Stopped
+from benchmarks.running.limits import ErrorLimit, TooManyErrors
+from benchmarks.running.watching import Stopped
 from piva.errors import ConfigError, PreflightError
 from piva.records import read_cases
 

@@ -2,8 +2,8 @@
 
 import sys
 
+from benchmarks.running.watching import Unwatched
 from benchmarks.sweeps.execution import executed_by, flags_of
-from benchmarks.watching import Unwatched
 from piva.commands.run_settings import run_settings
 from piva.config import ExecutionFlags, RaySettings, SlurmSettings
 

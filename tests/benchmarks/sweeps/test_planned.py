@@ -4,7 +4,7 @@ import pytest
 from harness_world import use_plain_world, write_bench
 from scene_world import QUICK, write_scenes
 
-from benchmarks import launch
+from benchmarks import models
 from benchmarks.sweeps.planned import Planner, with_errors
 from piva.cli import main
 from piva.errors import ConfigError, PreflightError
@@ -72,9 +72,9 @@ def test_scenes_are_planned_as_they_run(tmp_path, monkeypatch, tiny_pipeline_fol
 def test_prior_and_scorer_are_looked_up_once(root, monkeypatch):
     calls = []
     for name in ("prior_facts", "load_scorer"):
-        real = getattr(launch, name)
-        monkeypatch.setattr(launch, name, lambda *given, name=name, real=real: calls.append(name) or real(*given))
-    monkeypatch.setattr(launch, "load_prior", lambda config, method=None: pytest.fail("no weights are needed"))
+        real = getattr(models, name)
+        monkeypatch.setattr(models, name, lambda *given, name=name, real=real: calls.append(name) or real(*given))
+    monkeypatch.setattr(models, "load_prior", lambda config, method=None: pytest.fail("no weights are needed"))
     planner = Planner()
     keys = {planner.runs(command(root, "--method", "piva", f"--method.lam={lam}"))[0].record.edit_key for lam in (1, 2)}
     assert len(keys) == 2

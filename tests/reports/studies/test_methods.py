@@ -8,7 +8,7 @@ import pytest
 import yaml
 from study_world import case_ids, table_rows, write_setting
 
-from benchmarks.cost import needs_of
+from benchmarks.costs.cost import needs_of
 from benchmarks.sweeps.points import grid_points
 from piva.methods import METHODS
 from piva.registry import resolve

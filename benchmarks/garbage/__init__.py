@@ -1,0 +1,1 @@
+"""What nothing points to any more, in the folders of runs and in the cache."""

@@ -1,0 +1,1 @@
+"""Benchmarks of scenes, and their runs."""
