@@ -117,7 +117,7 @@ def toybox_split(root: Path) -> str:
 def toybox_depth(root: Path, case: Case) -> Callable[[], "Tensor"]:
     """What draws a PIE-Toybox case's world again, for its depth."""
 
-    def read() -> Tensor:
+    def read() -> "Tensor":
         from piva.toybox.pie_toybox import source_depth
 
         return source_depth(case.id, toybox_split(root), case.image_size[0])  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 """Whatever the code needs travels with it: packages, weights, templates, the console script."""
 
+import ast
+import graphlib
 import shutil
 import subprocess
 import sys
@@ -48,6 +50,23 @@ def test_imports_point_one_way():
         if line.strip().startswith(("import benchmarks", "import reports", "from benchmarks", "from reports"))
     ]
     assert offenders == []
+
+
+def module(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_imports_run_in_a_circle():
+    modules = {module(file): file for file in sources()}
+    arrows = {}
+    for name, file in modules.items():
+        nodes = list(ast.walk(ast.parse(file.read_text())))
+        froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+        plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        taken = [f"{node.module}.{alias.name}" for node in froms for alias in node.names]
+        named = [path if path in modules else path.rpartition(".")[0] for path in taken]
+        arrows[name] = {other for other in [*plain, *named] if other in modules} - {name}
+    graphlib.TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
 
 
 def test_sources_are_short():

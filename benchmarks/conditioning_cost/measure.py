@@ -19,7 +19,7 @@ from benchmarks.measurement import facts_of, origin, say
 from benchmarks.speed.memory import in_new_process
 from piva.flops import step_flops
 from piva.memory import RESERVE, estimate
-from piva.priors.facts import sizes
+from piva.priors.location import sizes
 
 START = 20.0  # seconds that a turn takes before its first step; ours, a guess
 _FREE = Path("/proc/meminfo")

@@ -193,7 +193,7 @@ def needs_of(method: Any) -> Needs:
 
 def _needs_of_sampler(method: Any) -> Needs:
     """Counted in an edit of a tenth of the schedule's timesteps: each of its steps asks for the same."""
-    from piva.sampling.course import sample_batch
+    from piva.sampling.batch import sample_batch
 
     prior, steps = _Counter(1000), 100
     case = EditInput("", torch.zeros(3, *prior.image_size), "source", "target")

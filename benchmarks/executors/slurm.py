@@ -28,8 +28,8 @@ from benchmarks.executors.slurm_jobs import (
 from benchmarks.opening import Runs
 from benchmarks.running.making import run_path
 from benchmarks.running.plan import Plan
+from benchmarks.running.saying import announce, conclude
 from benchmarks.running.shards import planned_shard, shard_folder
-from piva.commands.run import announce, conclude
 from piva.errors import INTERRUPTED, ConfigError
 from piva.merge_plan import carry_out, merges
 from piva.records import BusyError, RunFolder, RunRecord, read_cases

@@ -45,7 +45,7 @@ def editor(
         if method.name in IDENTITY_ROWS:
             return list(method.edit(prior, inputs))
         if method.name in SAMPLERS:
-            from piva.sampling.course import sample_batch
+            from piva.sampling.batch import sample_batch
 
             return sample_batch(prior, method, inputs, steps=steps, seed=seed, on_step=on_step, image_every=image_every)
         if depths is not None:

@@ -22,7 +22,7 @@ from piva.editing import EditInput, EditOutput, edit_batch
 from piva.records import RunFolder, RunRecord, read_cases
 from piva.row_store import RowStore
 from piva.sampling import SAMPLERS
-from piva.sampling.course import sample_batch
+from piva.sampling.batch import sample_batch
 from piva.scores import RowCache, SourceRows
 from piva.tracking import open_mirror
 

@@ -1,15 +1,13 @@
 """`piva run BENCHMARK --method NAME`: one run for each seed; continues what is recorded."""
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from piva.commands.run_all import is_all
 from piva.commands.run_all import main as run_all
 from piva.commands.run_settings import run_settings
-from piva.errors import COMPLETE, INTERRUPTED, SOME_FAILED
+from piva.errors import COMPLETE, INTERRUPTED
 
 if TYPE_CHECKING:
     from benchmarks.opening import Runs
@@ -25,7 +23,7 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
         benchmarks.running.watching.Stopped: `watch`, which is told of every case, ended the run.
     """
     if is_all(arguments):
-        return run_all(arguments)
+        return run_all(arguments, main)
     benchmark, config = run_settings(arguments)
     from benchmarks.executors import check_executor
     from benchmarks.opening import open_runs
@@ -57,6 +55,7 @@ def main(arguments: Sequence[str], watch: "Watch | None" = None) -> int:
 
 
 def _run(runs: "Runs", seed: int, words: Sequence[str], watch: "Watch") -> int:
+    from benchmarks.running.saying import announce, conclude
     from benchmarks.running.shards import folder_of, planned
     from piva.records import RunFolder
     from piva.tracking import agent_waits, mirror_recorded
@@ -110,27 +109,3 @@ def _execute(
         finally:
             mirror.finish()
     return False
-
-
-def announce(runs: "Runs", path: Path, plan: "Plan[Any]") -> None:
-    """Says what is going to be done."""
-    from benchmarks.running.shards import unmerged
-
-    parts = runs.intentions(plan)
-    parts[0] += f" ({len(plan.retry)} of them to retry)" if plan.retry else ""
-    parts += [f"{len(plan.done)} done before"] if plan.done else []
-    parts += [f"{len(plan.left)} failed before (--overwrite retry-errors tries them again)"] if plan.left else []
-    print(f"{path}: " + ", ".join(parts), file=sys.stderr)
-    for note in (*runs.notes(plan), unmerged(path)):
-        if note is not None:
-            print(f"  {note}", file=sys.stderr)
-
-
-def conclude(path: Path, plan: "Plan[Any]") -> int:
-    """Says how the cases asked for ended."""
-    from piva.records import read_cases
-
-    records = read_cases(path)
-    counts = Counter(records[case.id].status if case.id in records else "not done" for case in plan.cases)
-    print(f"{path}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
-    return COMPLETE if counts["ok"] == len(plan.cases) else SOME_FAILED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from piva.commands.arguments import take, take_name
@@ -22,15 +22,17 @@ def is_all(arguments: Sequence[str]) -> bool:
     return take("--method", arguments)[0] == ALL
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Exit code: the worst of the runs'; whatever is wrong with one's settings is said before any begins."""
+def main(arguments: Sequence[str], run: Callable[[Sequence[str]], int]) -> int:
+    """Exit code: the worst of the runs'; whatever is wrong with one's settings is said before any begins.
+
+    Args:
+        run: `piva run` of one method, told its arguments.
+    """
     lines = command_lines(arguments)
     for words in lines.values():
         run_settings(words)
     if "--dry-run" in arguments:
         return _forecast(lines)
-    from piva.commands.run import main as run
-
     worst = COMPLETE
     for words in lines.values():
         code = run(words)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from piva.commands.run import announce
 from piva.errors import COMPLETE
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def _of_pictures(runs: "PictureRuns") -> None:
     """Also what a whole sweep over the benchmark would cost."""
     from benchmarks.costs.calibration import Calibration
     from benchmarks.costs.forecast import Command, forecast, sentences
+    from benchmarks.running.saying import announce
     from benchmarks.running.shards import folder_of, planned
     from piva.folders import cache_folder
 
@@ -75,6 +75,7 @@ def _print_sweep(runs: "PictureRuns", calibration: "Calibration", command: "Comm
 def _of_scenes(runs: "SceneRuns") -> None:
     from benchmarks.costs.calibration import earlier_runs
     from benchmarks.costs.cost import needs_of
+    from benchmarks.running.saying import announce
     from benchmarks.running.shards import folder_of, planned
     from benchmarks.scenes.forecast import sentences
     from piva.folders import cache_folder

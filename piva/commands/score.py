@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(ScoreConfig, "score", arguments, ABOUT)
     from benchmarks import SCENE_BENCHMARKS
     from benchmarks.models import load_scorer
-    from piva.commands.run import conclude
+    from benchmarks.running.saying import conclude
     from piva.devices import pick_device
     from piva.records import RunFolder, find_run, read_cases, read_run
 

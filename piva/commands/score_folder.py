@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
     from benchmarks.preflight.checks import check_disk
     from benchmarks.running.launches import launching
     from benchmarks.running.plan import spread
-    from piva.commands.run import conclude
+    from benchmarks.running.saying import conclude
     from piva.devices import pick_device
     from piva.records import RunFolder
 

@@ -24,10 +24,10 @@ def main(config: Any, path: Path, device: str) -> int:
     from benchmarks import SCENE_BENCHMARKS
     from benchmarks.running.launches import launching
     from benchmarks.running.progress import Bar
+    from benchmarks.running.saying import conclude
     from benchmarks.scenes.launch import load_scene_scorer, plan_scenes
     from benchmarks.scenes.runner import SceneJob, execute
     from benchmarks.scenes.scores import evaluation_ids
-    from piva.commands.run import conclude
     from piva.keys import score_key
     from piva.records import RunFolder, read_cases, read_run
 

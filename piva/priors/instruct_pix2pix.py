@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from piva.config import PriorConfig
 from piva.errors import ConfigError
 from piva.keys import file_hash
-from piva.priors.facts import Location, PriorFacts, locate
+from piva.priors.facts import PriorFacts
+from piva.priors.location import Location, locate
 from piva.priors.pipelines import Components, content_hash, read_pipeline
 from piva.priors.stable_diffusion import StableDiffusionPrior
 
 
 def locate_instructed(*arguments: Any, **options: Any) -> Location:
-    """As `piva.priors.facts.locate`; of "toybox" the fingerprint covers the difference to the diffusion model too.
+    """As `piva.priors.location.locate`; of "toybox" the fingerprint covers the difference to the diffusion model too.
 
     Raises:
         ConfigError: for a checkpoint in one file, whose configuration nobody gives.

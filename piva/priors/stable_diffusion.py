@@ -23,8 +23,8 @@ from piva.config import PriorConfig
 from piva.errors import ConfigError, PreflightError
 from piva.objectives import PREDICTIONS
 from piva.priors import Segment, Tap
-from piva.priors.facts import Location, fingerprint, locate, sizes
 from piva.priors.features import SelfAttentionFeatures
+from piva.priors.location import Location, fingerprint, locate, sizes
 from piva.priors.pipelines import Components, read_checkpoint, read_pipeline
 from piva.schedule import alphas_cumprod
 

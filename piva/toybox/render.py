@@ -17,7 +17,7 @@ from piva.toybox import shading
 from piva.toybox.field import DistanceField
 from piva.toybox.parts import OBJECTS, PartGroup, assemble, signature
 from piva.toybox.scene import Scene
-from piva.toybox.views import Rays, camera_rays
+from piva.toybox.views import Hits, Rays, camera_rays
 
 FAR = 20.0
 """Depth of the sky, in scene units."""
@@ -43,18 +43,6 @@ class Rendering:
     def objects(self) -> Tensor:
         """Where any object is seen: bool [B, 1, H, W]."""
         return (self.owner >= 0)[:, None]
-
-
-@dataclass
-class Hits:
-    """Where rays meet objects; M rays of a group."""
-
-    scene: Tensor  # [M] index into the group
-    pixel: Tensor  # [M] index into H*W
-    point: Tensor  # [M, 3]
-    distance: Tensor  # [M]
-    coverage: Tensor  # [M] in (0, 1]: share of the pixel that the object fills
-    slot: Tensor  # [M] which primitive
 
 
 def render(scenes: Sequence[Scene], size: int = 64) -> Rendering:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +17,7 @@ from piva.toybox import vocabulary as words
 from piva.toybox.light import LIGHTS
 from piva.toybox.parts import CHECKER_CELL, STRIPE_PERIOD, PartGroup
 from piva.toybox.scene import Scene
-from piva.toybox.views import Rays
-
-if TYPE_CHECKING:
-    from piva.toybox.render import Hits
+from piva.toybox.views import Hits, Rays
 
 PAPER = (0.96, 0.95, 0.91)
 MIRROR = 0.5

@@ -1,4 +1,7 @@
-"""Cameras of the Toybox as rays. Pixel (row, column) has its centre at +0.5; +x right, +y up, looking along -z."""
+"""Cameras of the Toybox as rays, and where these hit.
+
+Pixel (row, column) has its centre at +0.5; +x right, +y up, looking along -z.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,18 @@ class Rays:
     direction: Tensor  # [B, N, 3] unit length
     cosine: Tensor  # [B, N] distance along the ray x this = depth along the optical axis
     pixel_width: float  # of the first camera, at distance 1
+
+
+@dataclass
+class Hits:
+    """Where rays meet objects; M rays of a group."""
+
+    scene: Tensor  # [M] index into the group
+    pixel: Tensor  # [M] index into H*W
+    point: Tensor  # [M, 3]
+    distance: Tensor  # [M]
+    coverage: Tensor  # [M] in (0, 1]: share of the pixel that the object fills
+    slot: Tensor  # [M] which primitive
 
 
 def camera_to_world(camera: Camera) -> Tensor:

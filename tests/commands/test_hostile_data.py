@@ -146,12 +146,12 @@ def test_what_was_finished_is_not_lost_when_its_source_breaks(world, capsys):
 
 
 def test_an_edit_whose_source_broke_is_kept_though_new_metrics_cannot_score_it(world, monkeypatch):
-    import benchmarks.pictures.launch as launch
+    from benchmarks import models
 
     assert world.run() == 0
     before = world.records()["000000000002"]
     world.spoil({2: "a missing file"})
-    monkeypatch.setattr(launch, "load_scorer", lambda device, flags, pictures: PlainScorer(version=2))
+    monkeypatch.setattr(models, "load_scorer", lambda device, flags, pictures: PlainScorer(version=2))
     assert world.run() == 1
     broken_since = world.records()["000000000002"]
     assert (broken_since.status, broken_since.stage) == ("error", "load")

@@ -6,7 +6,7 @@ from stable_diffusion_world import SD_1_5, SD_2_1, write_pipeline
 from piva.auxiliary.settings import AuxiliarySettings
 from piva.config import PriorConfig
 from piva.errors import ConfigError, PreflightError
-from piva.priors.facts import PriorFacts, sizes
+from piva.priors.facts import PriorFacts
 from piva.priors.stable_diffusion import StableDiffusionPrior
 
 
@@ -45,11 +45,3 @@ def test_what_is_not_here_is_one_sentence(tmp_path, monkeypatch):
         PriorFacts(PriorConfig(model="nobody/nothing", device="cpu"))
     with pytest.raises(ConfigError, match=r"goes with a \.safetensors file"):
         PriorFacts(PriorConfig(config="x", device="cpu"))
-
-
-def test_sizes_follow_from_the_configurations():
-    unet, vae = {"sample_size": [64, 96], "in_channels": 4}, {"block_out_channels": [1, 2, 3, 4], "latent_channels": 4}
-    assert sizes("", unet, vae, None) == ((512, 768), (512, 768), (4, 64, 96))
-    assert sizes("", unet, vae, (256, 256)) == ((512, 768), (256, 256), (4, 32, 32))
-    with pytest.raises(ConfigError, match="multiples of 8, which 100x64 is not"):
-        sizes("x", unet, vae, (100, 64))

@@ -5,7 +5,8 @@ import torch
 from analytic_world import ABAR, SIGMA, gaussian_prior, guided_mean, inputs, mean_of
 
 from piva.editing import EditInput
-from piva.sampling.course import SamplingCourse, sample_batch
+from piva.sampling.batch import sample_batch
+from piva.sampling.course import SamplingCourse
 from piva.sampling.ddim_inversion import DDIMInversion
 from piva.step import SOURCE
 
@@ -39,7 +40,7 @@ def test_it_carries_the_mean_over_as_far_as_the_schedule_reaches(s):
 def test_the_inverted_latent_is_noise_of_the_gaussian():
     """At the largest timestep: sqrt(abar) mu + sqrt(abar sigma^2 + 1 - abar) (z^ - mu) / sigma."""
     prior = gaussian_prior(SIGMA)
-    course = SamplingCourse(prior, DDIMInversion(), inputs(1), steps=500, seed=0)
+    course = SamplingCourse(prior, inputs(1), steps=500, made=DDIMInversion().made(500), seed=0)
     abar = prior.abar[course.timesteps[0]]
     scale = (abar * SIGMA**2 + 1 - abar).sqrt() / SIGMA
     expected = abar.sqrt() * mean_of(1) + scale * (course.z_src - mean_of(1))

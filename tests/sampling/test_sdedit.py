@@ -6,7 +6,7 @@ from analytic_world import ABAR, SIGMA, gaussian_prior, guided_mean, inputs
 
 from piva import noise
 from piva.objectives import add_noise
-from piva.sampling.course import sample_batch
+from piva.sampling.batch import sample_batch
 from piva.sampling.sdedit import SDEdit
 
 

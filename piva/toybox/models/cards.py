@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from piva.toybox.models.goals import GOALS, verdict
+
 MEASURED: dict[str, tuple[str, ...]] = {
     "diffusion": ("vae", "samples"),
     "clip": ("clip",),
@@ -119,8 +121,6 @@ def _recipe(recipe: dict[str, Any]) -> str:
 
 
 def _quality(measured: dict[str, Any]) -> str:
-    from piva.toybox.models.measure import GOALS, verdict
-
     if not measured:
         return "Not measured yet: run `piva toybox measure`."
     split = next(iter(measured.values()))["split"]

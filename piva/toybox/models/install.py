@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 
+from piva.registry import resolve
+from piva.toybox.models.recipes import RECIPES
+
 
 def machine_name(device: torch.device) -> str:
     """What a training ran on, in words."""
@@ -40,9 +43,6 @@ def recipe_record(name: str, work: Path, scenes: int, machine: str) -> dict[str,
 
 def flags(name: str, settings: dict[str, Any]) -> str:
     """The flags of the settings that differ from the recipe's defaults."""
-    from piva.registry import resolve
-    from piva.toybox.models.train import RECIPES
-
     defaults = resolve("recipe", RECIPES, name)().model_dump(mode="json")
     changed = {key: value for key, value in settings.items() if value != defaults.get(key)}
     return "".join(_flag(key.replace("_", "-"), value) for key, value in changed.items())

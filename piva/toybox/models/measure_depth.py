@@ -1,14 +1,13 @@
 """How well samples follow a given depth, and how well silhouettes are read: two measurements of `measure.py`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-if TYPE_CHECKING:
-    from piva.toybox.models.measure import Held
+from piva.toybox.models.held_out import Held, sample_shares
 
 
-def measure_silhouette(held: "Held") -> dict[str, Any]:
+def measure_silhouette(held: Held) -> dict[str, Any]:
     """IoU of read silhouettes with the renderer's own, on clean renders and on the autoencoder's round trip of them."""
     from diffusers import AutoencoderKL
 
@@ -28,7 +27,7 @@ def measure_silhouette(held: "Held") -> dict[str, Any]:
     }
 
 
-def measure_controlnet(held: "Held") -> dict[str, Any]:
+def measure_controlnet(held: Held) -> dict[str, Any]:
     """IoU of the silhouettes of 25-step samples with the scene whose depth they were given.
 
     `iou_unconditioned` is that of samples of the same captions from the same noise that were given no depth. A caption
@@ -42,7 +41,6 @@ def measure_controlnet(held: "Held") -> dict[str, Any]:
     from piva.toybox.captions import caption
     from piva.toybox.models.controlnet import load_controlnet, with_controlnet
     from piva.toybox.models.judge import load_judge
-    from piva.toybox.models.measure import sample_shares
     from piva.toybox.models.sampling import sample
     from piva.toybox.models.silhouette import intersection_over_union, load_silhouette
 

@@ -1,23 +1,21 @@
 """How well instructions are followed: a measurement of `measure.py`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from piva.metrics.success import judged
 from piva.toybox.edits import Edit
 from piva.toybox.instructed import instructed_edit
+from piva.toybox.models.held_out import Held, psnr_db
 from piva.toybox.scene import named_labels
-
-if TYPE_CHECKING:
-    from piva.toybox.models.measure import Held
 
 GUIDANCES = ((7.5, 1.5), (3.0, 3.0))
 """(text, image): the paper's, whose numbers stand under `as_published`, and ours, which suit this small model."""
 
 
-def measure_instruct_pix2pix(held: "Held") -> dict[str, Any]:
+def measure_instruct_pix2pix(held: Held) -> dict[str, Any]:
     """Edits of held-out pictures from noise, 25 DDIM steps: success by the judge, and the distance to the true edit.
 
     `success` counts edits in which every attribute is that of the true edit; `changed` those that are right in what the
@@ -25,7 +23,6 @@ def measure_instruct_pix2pix(held: "Held") -> dict[str, Any]:
     """
     from piva.toybox.models.instruct_pix2pix import edit_pictures, load_instruct_pix2pix
     from piva.toybox.models.judge import load_judge
-    from piva.toybox.models.measure import psnr_db
     from piva.toybox.render import render
 
     device = held.options.device

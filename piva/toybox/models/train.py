@@ -7,22 +7,7 @@ from typing import Any
 
 from piva.errors import BAD_CONFIGURATION
 from piva.registry import resolve
-
-RECIPES: dict[str, str] = {
-    "vae": "piva.toybox.models.vae:VAESettings",
-    "diffusion": "piva.toybox.models.diffusion:DiffusionSettings",
-    "controlnet": "piva.toybox.models.controlnet:ControlNetSettings",
-    "instruct_pix2pix": "piva.toybox.models.instruct_pix2pix:InstructPix2PixSettings",
-    "clip": "piva.toybox.models.clip:ClipSettings",
-    "perceptual": "piva.toybox.models.perceptual:PerceptualSettings",
-    "judge": "piva.toybox.models.judge:JudgeSettings",
-    "silhouette": "piva.toybox.models.silhouette:SilhouetteSettings",
-}
-"""What can be trained: name -> the recipe's settings; its `train` stands in the same module."""
-STEERING = ("controlnet", "instruct_pix2pix")
-"""Recipes that start from a trained pipeline."""
-SPATIAL = ("controlnet", "silhouette")
-"""Recipes that are trained on depths or outlines too."""
+from piva.toybox.models.recipes import RECIPES, SPATIAL, STEERING
 
 
 @dataclass(frozen=True)

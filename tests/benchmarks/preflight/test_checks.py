@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from harness_world import PlainPrior, case_file, write_bench
 
+from benchmarks.preflight import checks as preflight
 from benchmarks.preflight.checks import check_disk, preflight_pictures
-from benchmarks.preflight.checks import checks as preflight
 from benchmarks.preflight.device import Short
 from benchmarks.running.plan import compose
 from piva.data.pie_bench import read

@@ -7,7 +7,7 @@ import pytest
 import torch
 from harness_world import PlainPrior
 
-from benchmarks.preflight.checks import device as preflight_device
+from benchmarks.preflight import device as preflight_device
 from benchmarks.preflight.device import RoomOnDevice, busy, kept_estimate, picture_memory
 from piva.memory import RESERVE, Memory
 from piva.methods.dds import DDS

@@ -10,7 +10,7 @@ from harness_world import case_file, write_bench
 from PIL import Image
 from scene_world import write_scenes
 
-from benchmarks.preflight.checks import readable
+from benchmarks.preflight import readable
 from benchmarks.preflight.readable import unreadable, unreadable_pictures, unreadable_scenes
 from piva.data.edits import find_edits, read_edits
 from piva.data.pie_bench import read

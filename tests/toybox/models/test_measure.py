@@ -7,8 +7,8 @@ import pytest
 import torch
 from toybox.models.tiny import TINY
 
-from piva.toybox.models import measure
-from piva.toybox.scene import named_labels, sample_scene
+from piva.toybox.models import goals, held_out, measure
+from piva.toybox.scene import sample_scene
 from piva.toybox.training_set import Geometry
 
 SCENES = [sample_scene(i, "dev") for i in range(40)]
@@ -19,35 +19,6 @@ def test_retrieval_counts_within_groups() -> None:
     assert measure.retrieval(features, features, 4) == 1.0
     assert measure.retrieval(features, features[[1, 0, 2, 3, 4, 5, 6, 7]], 4) == 0.75
     assert measure.retrieval(features, features[[7, 6, 5, 4, 3, 2, 1, 0]], 8) == 0.0
-
-
-def test_psnr_of_a_tenth_is_twenty_decibels() -> None:
-    assert measure.psnr_db(torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), 0.1)).tolist() == pytest.approx([20, 20])
-
-
-def test_shares_of_a_perfect_sampler_are_one() -> None:
-    shares = measure.sample_shares([named_labels(scene) for scene in SCENES], SCENES)
-    assert set(shares.values()) == {1.0}
-    assert "front" not in shares
-    assert "hat_where_asked" in shares
-
-
-def test_shares_count_what_was_asked() -> None:
-    found = [named_labels(scene) | {"hat": "none", "color": "red"} for scene in SCENES]
-    shares = measure.sample_shares(found, SCENES)
-    bare = [scene.hat == "none" for scene in SCENES]
-    colored = [scene.color == "red" for scene in SCENES if scene.shape != "snowman"]
-    assert shares["hat"] == pytest.approx(sum(bare) / 40)
-    assert shares["hat_where_asked"] == 0.0
-    assert shares["color"] == pytest.approx(sum(colored) / len(colored))
-    assert shares["shape"] == 1.0
-
-
-def test_every_goal_has_a_verdict() -> None:
-    assert measure.verdict(0.95, 0.95) == "reached"
-    assert measure.verdict(0.94, 0.95) == "missed"
-    assert measure.lookup({"a": {"b": 2.0}}, "a.b") == 2.0
-    assert measure.verdict(measure.lookup({}, "a.b"), 1.0) == "not measured"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +47,7 @@ def root(
 
 
 def test_measuring_writes_numbers_and_cards(root: Path) -> None:
-    options = measure.MeasureOptions(
+    options = held_out.MeasureOptions(
         only=("vae", "judge", "samples", "clip"), weights=root, split="dev", count=72, samples=2
     )
     quality = measure.measure_command(options)
@@ -95,13 +66,13 @@ def test_measuring_writes_numbers_and_cards(root: Path) -> None:
 
 
 def test_the_controlnets_card_shows_both_overlaps_and_the_readers_own(root: Path) -> None:
-    options = measure.MeasureOptions(only=("silhouette", "controlnet"), weights=root, split="dev", count=3, samples=2)
+    options = held_out.MeasureOptions(only=("silhouette", "controlnet"), weights=root, split="dev", count=3, samples=2)
     quality = measure.measure_command(options)
     assert quality["controlnet"]["n"] == 2
     assert quality["silhouette"]["n"] == 3
     card = (root / "controlnet" / "README.md").read_text()
     for name in ("controlnet.iou", "controlnet.iou_unconditioned", "silhouette.iou_on_reconstructions"):
-        value = measure.lookup(quality, name)
+        value = goals.lookup(quality, name)
         assert value is not None
         assert 0 <= value < 0.8
         assert f"| {name} | {value:.4g} |" in card
@@ -111,7 +82,7 @@ def test_the_controlnets_card_shows_both_overlaps_and_the_readers_own(root: Path
 def test_earlier_numbers_stay(root: Path) -> None:
     path = root / measure.QUALITY
     path.write_text(json.dumps({"perceptual": {"kept": 1.0, "split": "dev"}}))
-    options = measure.MeasureOptions(only=("vae",), weights=root, split="dev", count=4)
+    options = held_out.MeasureOptions(only=("vae",), weights=root, split="dev", count=4)
     assert measure.measure_command(options)["perceptual"]["kept"] == 1.0
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from piva.data.depth import depth_condition
-from piva.toybox.models import measure
+from piva.toybox.models import held_out
 from piva.toybox.models.measure_depth import measure_controlnet
 from piva.toybox.render import Rendering, render
 from piva.toybox.scene import named_labels, sample_scene
@@ -43,8 +43,8 @@ def test_overlaps_are_those_of_samples_with_and_without_depth(
     judge = SimpleNamespace(predict=lambda images: [named_labels(scene) for scene in SCENES])
     monkeypatch.setattr(f"{models}.judge.load_judge", lambda device, folder: judge)
 
-    options = measure.MeasureOptions(weights=Path("weights"), split="dev", count=8, samples=6, guidance=3.0)
-    found = measure_controlnet(measure.Held(options))
+    options = held_out.MeasureOptions(weights=Path("weights"), split="dev", count=8, samples=6, guidance=3.0)
+    found = measure_controlnet(held_out.Held(options))
     both, either = (shifted & rendering.objects).sum((1, 2, 3)), (shifted | rendering.objects).sum((1, 2, 3))
     assert found["iou"] == 1
     assert found["iou_unconditioned"] == pytest.approx((both / either).mean().item())

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from piva.toybox.instructed import instructed_edit
-from piva.toybox.models import measure
+from piva.toybox.models import held_out
 from piva.toybox.models.measure_edits import GUIDANCES, measure_instruct_pix2pix, success_shares
 from piva.toybox.render import render
 from piva.toybox.scene import named_labels
@@ -35,10 +35,10 @@ def test_both_guidances_are_measured_on_the_same_edits(monkeypatch: pytest.Monke
     right = [named_labels(edit.target) for edit in EDITS]
     judge = SimpleNamespace(predict=lambda images: right if images.any() else [named_labels(e.source) for e in EDITS])
     monkeypatch.setattr(f"{models}.judge.load_judge", lambda device, folder: judge)
-    options = measure.MeasureOptions(weights=Path("weights"), split="dev", samples=6)
-    found = measure_instruct_pix2pix(measure.Held(options))
+    options = held_out.MeasureOptions(weights=Path("weights"), split="dev", samples=6)
+    found = measure_instruct_pix2pix(held_out.Held(options))
     assert (found["success"], found["as_published"]["success"]) == (1.0, 0.0)
-    assert found["psnr_to_true_db"] == pytest.approx(measure.psnr_db(tgt * 0.9, tgt).mean().item())
+    assert found["psnr_to_true_db"] == pytest.approx(held_out.psnr_db(tgt * 0.9, tgt).mean().item())
     assert (found["guidance"], found["guidance_image"], found["n"]) == (*GUIDANCES[1], 6)
     assert found["as_published"]["guidance"] == 7.5
     assert calls[0] == calls[1] == ([edit.instruction for edit in EDITS], list(range(6)))

@@ -12,7 +12,8 @@ from piva.errors import ConfigError
 from piva.priors.stable_diffusion import StableDiffusionPrior
 from piva.registry import resolve
 from piva.sampling import SAMPLERS
-from piva.sampling.course import SamplingCourse, sample_batch
+from piva.sampling.batch import sample_batch
+from piva.sampling.course import SamplingCourse
 from piva.sampling.ddim_inversion import DDIMInversion
 from piva.sampling.sdedit import SDEdit
 
@@ -85,7 +86,7 @@ def test_eight_cases_together_are_edited_as_each_alone(tiny_prior, name):
 
 
 def test_the_noise_is_keyed_and_that_of_the_first_step_of_every_method(tiny_prior):
-    course = SamplingCourse(tiny_prior, SDEdit(), inputs(2), steps=10, seed=5)
+    course = SamplingCourse(tiny_prior, inputs(2), steps=10, made=SDEdit().made(10), seed=5)
     abar = tiny_prior.abar[course.timesteps[0]]
     eps = (course.noised() - abar.sqrt() * course.z_src) / (1 - abar).sqrt()
     for i in range(2):
