@@ -14,8 +14,8 @@ from typing import Any, Literal
 from piva.errors import ConfigError
 from piva.keys import flat
 from piva.records import CASES_FILE, RUN_FILE, RunRecord, is_busy, read_run
+from piva.records.run_files import shards_of, size_of, with_shards
 from piva.registry import resolve
-from piva.run_files import shards_of, size_of, with_shards
 from reports.labels import apart_from_siblings, facts, said
 
 State = Literal["running", "complete", "failed", "unfinished", "shards", "damaged"]

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from piva.archiving import nameless
 from piva.records import CASES_FILE, RUN_FILE
-from piva.run_checks import check_run
+from piva.records.archiving import nameless
+from piva.records.checks import check_run
 
 
 def check_published(folder: Path) -> None:

@@ -31,9 +31,9 @@ from benchmarks.running.plan import Plan
 from benchmarks.running.saying import announce, conclude
 from benchmarks.running.shards import planned_shard, shard_folder
 from piva.errors import INTERRUPTED, ConfigError
-from piva.merge_plan import carry_out, merges
 from piva.records import BusyError, RunFolder, RunRecord, read_cases
-from piva.run_files import shards_of
+from piva.records.merge_plan import carry_out, merges
+from piva.records.run_files import shards_of
 from piva.tracking import mirror_recorded
 
 LOGS = "slurm"

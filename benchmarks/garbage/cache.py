@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.garbage.runs import Garbage
 from piva.records import CASES_FILE, is_locked
-from piva.run_files import size_of
+from piva.records.run_files import size_of
 from piva.stored_fields import LOCK_FILE
 
 _RECONSTRUCTION = re.compile(rb'"reconstruction":"([^"]+)"')

@@ -16,7 +16,7 @@ from piva.data.pie_bench import Case
 from piva.errors import ConfigError
 from piva.keys import content_hash, digest, file_hash
 from piva.records import CaseRecord
-from piva.run_files import archived
+from piva.records.run_files import archived
 
 
 class Plannable(Protocol):

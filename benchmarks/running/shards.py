@@ -15,7 +15,7 @@ from benchmarks.running.making import run_path
 from benchmarks.running.plan import Batch, C, Plan
 from piva.errors import ConfigError
 from piva.records import RUN_FILE, RunRecord, read_cases, read_run
-from piva.run_files import SHARDS, shards_of
+from piva.records.run_files import SHARDS, shards_of
 
 if TYPE_CHECKING:
     from benchmarks.opening import Runs

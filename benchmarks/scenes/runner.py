@@ -38,8 +38,8 @@ from piva.disk import disk, write_atomically
 from piva.errors import ConfigError, PreflightError
 from piva.keys import file_hash
 from piva.metrics.scene_scorer import SceneScorer
-from piva.record_files import BY_OBJECT_FILE
 from piva.records import SCENES, CaseRecord, RunRecord, Stage
+from piva.records.files import BY_OBJECT_FILE
 from piva.rendering.picture_grid import view_sheet
 from piva.representations.radiance_field import RadianceField
 from piva.scene_editing import SceneCase, SceneEditOutput

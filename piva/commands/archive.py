@@ -39,9 +39,9 @@ class ArchiveConfig(Settings):
 def main(arguments: Sequence[str]) -> int:
     """Exit code: complete."""
     config = parse(ArchiveConfig, "archive", arguments, ABOUT)
-    from piva.archiving import archive
     from piva.records import find_run, run_folders
-    from piva.run_files import size_of
+    from piva.records.archiving import archive
+    from piva.records.run_files import size_of
 
     found = [find_run(name, config.runs) for name in config.names] or list(run_folders(config.runs))
     if not found:

@@ -39,8 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     if not config.run:
         raise ConfigError("check which run? piva check run RUN")
     from piva.records import RUN_FILE
-    from piva.run_checks import check_run
-    from piva.run_files import find_run_or_shards, shards_of
+    from piva.records.checks import check_run
+    from piva.records.run_files import find_run_or_shards, shards_of
 
     runs = [find_run_or_shards(name, config.runs) for name in config.run]
     parts = [part for run in runs for part in ([run] if (run / RUN_FILE).exists() else []) + shards_of(run)]

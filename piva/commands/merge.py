@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(MergeConfig, "merge", arguments, ABOUT)
     if not config.sources:
         raise ConfigError("merge which run? piva merge RUN, or several folders: piva merge DIR DIR --out DIR")
-    from piva.merge_plan import carry_out, merges
+    from piva.records.merge_plan import carry_out, merges
 
     for merge in merges(config.sources, config.runs, config.out):
         if merge.sources == (merge.target,):

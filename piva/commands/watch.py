@@ -123,7 +123,7 @@ def _folders(config: WatchConfig) -> list[Path]:
     Raises:
         ConfigError: a name is no folder and no path, and the key of none or of several runs.
     """
-    from piva.run_files import find_run_or_shards
+    from piva.records.run_files import find_run_or_shards
 
     paths = [name for name in config.names if "/" in name or Path(name).is_dir()]
     found = [Path(name) if name in paths else find_run_or_shards(name, config.runs) for name in config.names]

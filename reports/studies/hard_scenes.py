@@ -9,8 +9,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from piva.record_files import BY_OBJECT_FILE
 from piva.records import SCENES
+from piva.records.files import BY_OBJECT_FILE
 from piva.stats import Interval, bootstrap_mean, paired_difference
 from piva.toybox.hard_scenes import in2n_toybox_hard
 from piva.toybox.parts import OBJECTS

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from piva.allocator import uncollected
 from piva.errors import ConfigError
-from piva.record_files import MERGED, opened
 from piva.records import CASES_FILE, RUN_FILE, CaseRecord, RunRecord, parse_case, read_run
+from piva.records.files import MERGED, opened
 
 _REMEMBERED = 256
 """Bytes before the place where reading goes on; where they are others, the file is another."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from piva.records import RUN_FILE, CaseRecord, RunRecord
-from piva.run_files import shards_of
-from piva.run_lock import SECONDS_TILL_STALE, Owner, writer
+from piva.records.lock import SECONDS_TILL_STALE, Owner, writer
+from piva.records.run_files import shards_of
 from piva.stats import Interval
 from reports.watch.following import Followed
 from reports.watch.pace import Pace, settles, speed_before

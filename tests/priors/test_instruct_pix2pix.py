@@ -74,7 +74,7 @@ def test_other_folders_are_refused(folder, tiny_pipeline_folder):
 
 
 def test_a_checkpoint_in_one_file_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("piva.priors.facts.config_folder", lambda *_: tmp_path)
+    monkeypatch.setattr("piva.priors.location.config_folder", lambda *_: tmp_path)
     with pytest.raises(ConfigError, match="give a folder or a hub id"):
         locate_instructed(str(tmp_path / "instruct-pix2pix-00-22000.safetensors"), device="cpu")
 

@@ -8,7 +8,7 @@ import pytest
 from archive_world import check_published
 
 from piva.records import CASES_FILE, run_folders
-from piva.run_files import size_of
+from piva.records.run_files import size_of
 from reports.reading import load_runs
 from reports.readme import SECTIONS, compact, in_full, main
 from reports.tables.documents import groups

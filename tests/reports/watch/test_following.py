@@ -5,8 +5,8 @@ import os
 import pytest
 from harness_world import case_record, run_record, write_run
 
-from piva.record_files import MERGED, settle
 from piva.records import CASES_FILE, RUN_FILE, read_cases
+from piva.records.files import MERGED, settle
 from reports.watch.following import Followed
 
 

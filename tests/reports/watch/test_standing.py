@@ -15,7 +15,7 @@ from harness_world import case_record, launch, run_record, write_run
 from rich.console import Console
 
 from piva.records import CASES_FILE, RunFolder
-from piva.run_lock import LOCK_FILE, SECONDS_TILL_STALE
+from piva.records.lock import LOCK_FILE, SECONDS_TILL_STALE
 from reports.watch.picture import line, metrics_of, names_of, picture
 from reports.watch.standing import WatchedRun, runs_in
 

@@ -15,18 +15,11 @@ from typing import Any
 
 from piva.disk import write_atomically
 from piva.errors import ConfigError
-from piva.record_files import BY_OBJECT_FILE
-from piva.records import (
-    CASES_FILE,
-    RUN_FILE,
-    SCENES,
-    CaseRecord,
-    RunRecord,
-    is_busy,
-    read_cases,
-    read_run,
-)
-from piva.run_files import shards_of
+from piva.records.files import BY_OBJECT_FILE, CASES_FILE, RUN_FILE
+from piva.records.lock import is_busy
+from piva.records.model import SCENES, CaseRecord, RunRecord
+from piva.records.reading import read_cases, read_run
+from piva.records.run_files import shards_of
 
 FILES = frozenset({"image", "field", "turntable", "by_view"})
 """What a case's record says of files that do not come along."""

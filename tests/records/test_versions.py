@@ -9,7 +9,7 @@ from harness_world import case_record, run_record, write_run
 from piva.errors import ConfigError
 from piva.records import RECORD_VERSION, RunFolder, read_cases, read_run
 
-OLD = Path(__file__).parent / "records" / "version-1"
+OLD = Path(__file__).parent / "version-1"
 
 
 def test_a_run_of_version_1_is_read():

@@ -16,23 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from piva.disk import disk
 from piva.errors import ConfigError
 from piva.interrupts import finishing
 from piva.keys import canonical, flat
-from piva.record_files import replace_both
-from piva.records import (
-    CASES_FILE,
-    RUN_FILE,
-    SCENES,
-    CaseRecord,
-    Launch,
-    RunFolder,
-    RunRecord,
-    disk,
-    read_cases,
-    read_run,
-)  # fmt: skip
-from piva.run_files import is_temporary, named_files
+from piva.records.files import CASES_FILE, RUN_FILE, replace_both
+from piva.records.folder import RunFolder
+from piva.records.model import SCENES, CaseRecord, Launch, RunRecord
+from piva.records.reading import read_cases, read_run
+from piva.records.run_files import is_temporary, named_files
 
 _RANK = {"error": 0, "skipped": 1, "ok": 2}
 _OF_THE_END = {"ended", "seconds", "peak_bytes"}

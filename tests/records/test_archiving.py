@@ -5,13 +5,13 @@ import shlex
 import pytest
 from harness_world import case_record, launch, run_record, write_run
 
-from piva.archiving import archive, nameless
 from piva.cli import main
 from piva.errors import ConfigError
 from piva.keys import key_of, score_key
-from piva.record_files import BY_OBJECT_FILE
 from piva.records import CASES_FILE, RUN_FILE, SCENES, RunFolder, read_cases, read_run
-from piva.run_checks import check_run
+from piva.records.archiving import archive, nameless
+from piva.records.checks import check_run
+from piva.records.files import BY_OBJECT_FILE
 from reports.reading import load_runs
 from reports.tables.rows import rows
 

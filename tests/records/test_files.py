@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from piva.record_files import CASES_FILE, MERGED, RUN_FILE, opened, replace_both, settle
+from piva.records.files import CASES_FILE, MERGED, RUN_FILE, opened, replace_both, settle
 
 
 def read(folder):
@@ -18,7 +18,7 @@ def read(folder):
 def test_what_was_decided_counts_before_it_is_moved(tmp_path, monkeypatch):
     (tmp_path / RUN_FILE).write_bytes(b"old run")
     (tmp_path / CASES_FILE).write_bytes(b"old cases\n")
-    monkeypatch.setattr("piva.record_files.settle", lambda folder: None)
+    monkeypatch.setattr("piva.records.files.settle", lambda folder: None)
     replace_both(tmp_path, tmp_path / ".staged", b"new run", b"new cases\n")
     assert (tmp_path / CASES_FILE).read_bytes() == b"old cases\n"
     assert read(tmp_path) == (b"new run", b"new cases\n")

@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from piva import run_lock
-from piva.run_lock import LOCK_FILE, BusyError, Owner, RunLock, is_busy, writer
+from piva.records import lock as run_lock
+from piva.records.lock import LOCK_FILE, BusyError, Owner, RunLock, is_busy, writer
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from piva.run_lock import RunLock
+from piva.records.lock import RunLock
 lock = RunLock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piva.errors import ConfigError
-from piva.records import IMAGES, RUN_FILE, SCENES, CaseRecord, find_run
+from piva.records.files import RUN_FILE
+from piva.records.model import IMAGES, SCENES, CaseRecord
+from piva.records.reading import find_run
 
 SHARDS = "shards"
 _TEMPORARY = re.compile(r"^\..+\.(\d+)\.tmp$")

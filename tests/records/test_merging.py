@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from piva.errors import ConfigError
-from piva.merging import Source, differences, merged, write
-from piva.record_files import MERGED
 from piva.records import CASES_FILE, RUN_FILE, RunFolder, read_cases, read_run
+from piva.records.files import MERGED
+from piva.records.merging import Source, differences, merged, write
 
 LAUNCHES = [launch(["a"]).model_copy(update={"started": f"2026-01-0{day}T00:00:00+00:00"}) for day in (1, 2, 3)]
 IDS = [f"case-{number}" for number in range(6)]
@@ -152,7 +152,7 @@ def test_a_merge_that_brings_nothing_writes_nothing(tmp_path):
 
 
 def test_a_whole_scene_folder_comes_along(tmp_path):
-    from piva.merging import sha256_of
+    from piva.records.merging import sha256_of
 
     run = tmp_path / "run"
     own = run / "scenes" / "a"
