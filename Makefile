@@ -122,7 +122,7 @@ conditioning-cost: setup ## what kinds of auxiliaries cost, by size of the model
 	  --markdown reports/conditioning-cost.md --figure reports/conditioning-cost.png reports/conditioning-cost.svg
 
 test: setup ## run the tests: CPU, offline, minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: setup ## lint and types
 	$(BIN)/ruff check .

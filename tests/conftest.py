@@ -7,7 +7,12 @@ import string
 from pathlib import Path
 
 import pytest
-import torch
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if WORKERS > 1:  # they share the cores, as the programs do that they start; before torch is loaded
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
+
+import torch  # noqa: E402
 
 
 def pytest_configure() -> None:

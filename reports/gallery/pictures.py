@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from rich.console import Console
+from rich.progress import track
 
 from piva.data.images import ImageFileError, from_deep, is_deep, opened
 from piva.data.pie_bench import Case, load_mask
@@ -83,9 +85,13 @@ class Pictures:
             except ImageFileError:
                 return ""
 
+        console = Console(stderr=True)
+        quiet = not console.is_terminal or len(files) <= CHUNK
         chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
         with ThreadPoolExecutor() as pool:
-            return [one for some in pool.map(lambda chunk: list(map(ending, chunk)), chunks) for one in some]
+            done = pool.map(lambda chunk: list(map(ending, chunk)), chunks)
+            shown = track(done, f"pictures: {group}", total=len(chunks), console=console, transient=True, disable=quiet)
+            return [one for some in shown for one in some]
 
     def _image(self, source: Path, group: str, name: str, size: tuple[int, int] | None, longest: int) -> str:
         stamp = _stamp(source)
