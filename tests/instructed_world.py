@@ -10,7 +10,7 @@ from scene_world import ball_case
 from torch import Tensor
 
 from piva.data.scenes import Views
-from piva.scene_editing import SceneCase
+from piva.scenes.editing import SceneCase
 
 
 def save_tiny_instructed(plain: Path, folder: Path) -> Path:

@@ -12,7 +12,7 @@ from piva.rendering.cameras import orbit
 from piva.rendering.fields.settings import FieldSettings
 from piva.rendering.space import Space
 from piva.representations.radiance_field import RadianceField
-from piva.scene_editing import SceneCase
+from piva.scenes.editing import SceneCase
 
 FOV_DEG = 35.0
 QUICK = [

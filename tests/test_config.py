@@ -12,7 +12,7 @@ from benchmarks.identity_rows import IDENTITY_ROWS
 from piva.config import PriorConfig, RunConfig, Settings, identity, identity_values, role_of, runtime
 from piva.methods import METHODS
 from piva.registry import resolve
-from piva.scene_config import SceneRunConfig
+from piva.scenes.config import SceneRunConfig
 
 
 class Inner(Settings):

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.garbage.runs import Garbage
 from piva.records import CASES_FILE, is_locked
 from piva.records.run_files import size_of
-from piva.stored_fields import LOCK_FILE
+from piva.scenes.stored_fields import LOCK_FILE
 
 _RECONSTRUCTION = re.compile(rb'"reconstruction":"([^"]+)"')
 _SECONDS_A_DAY = 86400.0

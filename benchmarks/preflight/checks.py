@@ -67,7 +67,7 @@ def preflight_scenes(
     """The same for runs over scenes, whose memory is not reckoned: that of a field's render hangs on the scene.
 
     Args:
-        config: `piva.scene_config.SceneRunConfig` with a `method`.
+        config: `piva.scenes.config.SceneRunConfig` with a `method`.
         plans: of all seeds.
         records: of the same runs.
 

@@ -1,8 +1,9 @@
 """Measure a step of an edit in 3D, and its parts alone: the floor.
 
 A step renders V views, encodes them, asks the UNet, trains the auxiliaries, takes the direction back through encoder
-and renderer into the field, and updates that. Measured are the steps of `piva.scene_editing.edit_scene` after the first
-round, when the views of the source are known. The field's learning rates are 0, so that all steps show the same field.
+and renderer into the field, and updates that. Measured are the steps of `piva.scenes.editing.edit_scene` after the
+first round, when the views of the source are known. The field's learning rates are 0, so that all steps show the same
+field.
 
 The floor is the sum of three parts, each measured alone: the same field rendered, forward and backward; the pictures
 encoded, forward and backward; the UNet rows in two calls, one without gradient and one with its backward pass. It is

@@ -20,7 +20,7 @@ from piva.modules.scene_editing import SourceViews
 from piva.noise import DrawPlan
 from piva.rendering.view_plan import CapturedViews
 from piva.representations.radiance_field import RadianceField
-from piva.scene_editing import edit_scene
+from piva.scenes.editing import edit_scene
 
 OTHER = "other"
 SECTIONS = {

@@ -14,7 +14,7 @@ import torch
 from benchmarks.scene_speed.world import SceneWorld
 from benchmarks.speed.report import ratio
 from piva.instructed.in2n import IN2N
-from piva.scene_updating import update_scene
+from piva.scenes.updating import update_scene
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from piva.errors import ConfigError
 from piva.folders import cache_folder
 from piva.instructed.in2n import IN2N
 from piva.modules.scene_settings import SceneEditSettings
-from piva.reconstruction import color_behind
 from piva.rendering.cameras import Cameras
 from piva.representations.radiance_field import RadianceField
-from piva.scene_editing import SceneCase
-from piva.stored_fields import reconstructed
+from piva.scenes.editing import SceneCase
+from piva.scenes.reconstruction import color_behind
+from piva.scenes.stored_fields import reconstructed
 
 
 class SceneWorld(Machine):

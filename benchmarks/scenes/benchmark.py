@@ -59,7 +59,7 @@ class SceneEditCase:
 
     @property
     def background(self) -> tuple[float, float, float] | None:
-        """Behind transparent pixels; None: `piva.reconstruction.color_behind` says."""
+        """Behind transparent pixels; None: `piva.scenes.reconstruction.color_behind` says."""
         return self.edit.background
 
 

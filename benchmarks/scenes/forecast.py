@@ -29,7 +29,7 @@ def sentences(
 
     Args:
         record: of the run, as `benchmarks.scenes.launch.describe` makes it.
-        config: `piva.scene_config.SceneRunConfig`.
+        config: `piva.scenes.config.SceneRunConfig`.
         runs: what was recorded before.
         store: folder of finished fields.
     """

@@ -13,7 +13,6 @@ from benchmarks.running.plan import Plan, compose
 from benchmarks.scenes.benchmark import SceneBenchmark, SceneEditCase
 from benchmarks.scenes.scores import evaluation_ids
 from benchmarks.scenes.work import Workshop
-from piva import reconstruction, scene_editing
 from piva.config import Overwrite, identity_values
 from piva.errors import ConfigError
 from piva.folders import cache_folder
@@ -22,7 +21,8 @@ from piva.keys import edit_facts, key_of, score_key
 from piva.modules.scene_settings import SceneEditSettings
 from piva.records import RunRecord, read_cases
 from piva.representations.radiance_field import RadianceField
-from piva.scene_editing import SceneCase, SceneEditOutput, edit_scene
+from piva.scenes import editing, reconstruction
+from piva.scenes.editing import SceneCase, SceneEditOutput, edit_scene
 
 if TYPE_CHECKING:
     from benchmarks.scenes.runner import EditScene
@@ -44,7 +44,7 @@ def describe(
     """The record of a run, with both keys; its folder may hold an earlier launch of it.
 
     Args:
-        config: `piva.scene_config.SceneRunConfig` with a `method`.
+        config: `piva.scenes.config.SceneRunConfig` with a `method`.
     """
     method, split = config.method, benchmark.split(root)
     data = {"name": benchmark.name, "version": benchmark.version(), "split": split}
@@ -87,10 +87,10 @@ def describe(
 def loop_version(method: Any) -> int:
     """Version of the loop that edits scenes with a method."""
     if not follows_instructions(method):
-        return scene_editing.VERSION
-    from piva import scene_updating
+        return editing.VERSION
+    from piva.scenes import updating
 
-    return scene_updating.VERSION
+    return updating.VERSION
 
 
 def _settings(benchmark: SceneBenchmark, config: Any) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def check_editor(method: Any, prior: Any, settings: SceneEditSettings, cases: Se
     """Raises ConfigError where an editor by instruction does not suit the settings, or an edit has no instruction."""
     if not follows_instructions(method):
         return
-    from piva.scene_updating import check_update
+    from piva.scenes.updating import check_update
 
     check_update(method, settings, prior)
     without = [case.id for case in cases if not case.edit.instruction.strip()]
@@ -159,7 +159,7 @@ def scene_editor(method: Any, prior: Any, settings: SceneEditSettings, steps: in
         checkpoint: Path,
     ) -> SceneEditOutput:
         if follows_instructions(method):
-            from piva.scene_updating import update_scene
+            from piva.scenes.updating import update_scene
 
             return update_scene(
                 prior, method, case, settings, steps=steps, seed=seed, on_step=on_step, on_scene=on_scene,

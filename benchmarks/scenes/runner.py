@@ -3,7 +3,7 @@
 What a case leaves lies below the run's folder, in scenes/<id>/:
 
     edited.safetensors     the edited field
-    views/, turntable.mp4, views.png     `piva.scene_evaluation.write_views`
+    views/, turntable.mp4, views.png     `piva.scenes.evaluation.write_views`
     held_out.png           original, edit and true edit from held-out cameras, where the true edit is known
     by_view.json           the scores that the record's are means of
     by_object.json         the scores of each object, where it is known which pixel shows which
@@ -42,8 +42,8 @@ from piva.records import SCENES, CaseRecord, RunRecord, Stage
 from piva.records.files import BY_OBJECT_FILE
 from piva.rendering.picture_grid import view_sheet
 from piva.representations.radiance_field import RadianceField
-from piva.scene_editing import SceneCase, SceneEditOutput
-from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, write_views
+from piva.scenes.editing import SceneCase, SceneEditOutput
+from piva.scenes.evaluation import SHEET_FILE, TURNTABLE_FILE, write_views
 from piva.tracking import Look, unseen
 
 FIELD_FILE, BY_VIEW_FILE, HELD_OUT_FILE = "edited.safetensors", "by_view.json", "held_out.png"
@@ -51,7 +51,7 @@ CHECKPOINT_FILE, COURSE_FILE = "checkpoint.safetensors", "course.json"
 
 
 class EditScene(Protocol):
-    """Edits one scene; `piva.scene_editing.edit_scene` with the run's method, prior and settings."""
+    """Edits one scene; `piva.scenes.editing.edit_scene` with the run's method, prior and settings."""
 
     def __call__(
         self,

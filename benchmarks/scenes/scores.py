@@ -20,11 +20,11 @@ from piva.metrics.janus import count_fronts
 from piva.metrics.objects import by_object
 from piva.metrics.scene_scorer import SceneScorer, SceneScores
 from piva.metrics.views import ObjectViews, SceneInput
-from piva.reconstruction import cropped_photographs
 from piva.rendering.cameras import Cameras
 from piva.rendering.fields.settings import WHITE
 from piva.representations.radiance_field import RadianceField
-from piva.scene_evaluation import SceneViews, render_views
+from piva.scenes.evaluation import SceneViews, render_views
+from piva.scenes.reconstruction import cropped_photographs
 from piva.toybox.object_views import object_views
 
 VERSION = 1

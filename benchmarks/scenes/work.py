@@ -15,14 +15,14 @@ from benchmarks.scenes.benchmark import SceneEditCase
 from piva.data.problems import DataError
 from piva.data.scenes import SceneCapture, Views, read_scene
 from piva.modules.reconstruction_settings import ReconstructionSettings
-from piva.reconstruction import color_behind, cropped_photographs, reconstruction_key
 from piva.rendering.cameras import Cameras
 from piva.rendering.fields.settings import WHITE
 from piva.rendering.paths import evaluation_path
 from piva.representations.radiance_field import RadianceField
-from piva.scene_editing import SceneCase
-from piva.scene_evaluation import SceneViews, render_views
-from piva.stored_fields import being_made, reconstructed
+from piva.scenes.editing import SceneCase
+from piva.scenes.evaluation import SceneViews, render_views
+from piva.scenes.reconstruction import color_behind, cropped_photographs, reconstruction_key
+from piva.scenes.stored_fields import being_made, reconstructed
 
 
 @dataclass(frozen=True)

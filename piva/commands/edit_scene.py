@@ -19,7 +19,7 @@ from piva.modules.scene_settings import SceneEditSettings
 if TYPE_CHECKING:
     from piva.data.scenes import SceneCapture
     from piva.representations.radiance_field import RadianceField
-    from piva.scene_editing import SceneCase, SceneEditOutput
+    from piva.scenes.editing import SceneCase, SceneEditOutput
 
 FIELD_FILE, RECORD_FILE, CHECKPOINT_FILE = "edited.safetensors", "edit.json", "checkpoint.safetensors"
 PRINTED = (
@@ -96,8 +96,8 @@ def main(arguments: Sequence[str]) -> int:
     from benchmarks.scenes.launch import check_editor, load_scene_scorer
     from piva.data.scenes import read_scene
     from piva.folders import cache_folder
-    from piva.reconstruction import color_behind
-    from piva.stored_fields import reconstructed
+    from piva.scenes.reconstruction import color_behind
+    from piva.scenes.stored_fields import reconstructed
 
     capture = read_scene(scene_folder(config.capture), config.downscale)
     try:
@@ -136,8 +136,8 @@ def _case(
     from piva.config import identity_values
     from piva.instructed import follows_instructions
     from piva.keys import edit_key
-    from piva.reconstruction import reconstruction_key
-    from piva.scene_editing import SceneCase
+    from piva.scenes.editing import SceneCase
+    from piva.scenes.reconstruction import reconstruction_key
 
     facts = {
         "version": loop_version(config.method), "field": reconstruction_key(capture, config.reconstruction),
@@ -177,7 +177,7 @@ def _keep(
     from piva.disk import disk
     from piva.metrics.views import SceneInput
     from piva.rendering.paths import evaluation_path
-    from piva.scene_evaluation import SHEET_FILE, TURNTABLE_FILE, same_views, write_views
+    from piva.scenes.evaluation import SHEET_FILE, TURNTABLE_FILE, same_views, write_views
 
     with disk(out):
         output.scene.save(out / FIELD_FILE)

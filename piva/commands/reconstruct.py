@@ -53,8 +53,15 @@ def main(arguments: Sequence[str]) -> int:
     from piva.allocator import keep_freed_memory
     from piva.data.scenes import read_scene
     from piva.devices import pick_device
-    from piva.reconstruction import FIELD_FILE, RECORD_FILE, read_record, reconstruct, reconstruction_key, write_record
     from piva.representations.radiance_field import RadianceField
+    from piva.scenes.reconstruction import (
+        FIELD_FILE,
+        RECORD_FILE,
+        read_record,
+        reconstruct,
+        reconstruction_key,
+        write_record,
+    )
 
     keep_freed_memory()
     device = pick_device(config.device, "--device")
@@ -120,9 +127,9 @@ def _score(
         print("no views are held out: no scores, no contact sheet", file=sys.stderr)
         return {}
     from piva.disk import disk
-    from piva.reconstruction import held_out
     from piva.rendering.depth_pictures import inverse_depth
     from piva.rendering.picture_grid import view_sheet
+    from piva.scenes.reconstruction import held_out
 
     seen, photos, scores = held_out(scene, capture.test.to(device), lpips)
     stacks = {"photograph": photos, "render": seen.image, "inverse depth": inverse_depth(seen).expand(-1, 3, -1, -1)}

@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
 def _field_in(folder: Path) -> Path:
     """The file that `piva reconstruct`, or `piva edit-scene`, left in a folder."""
     from piva.commands.edit_scene import FIELD_FILE as EDITED
-    from piva.reconstruction import FIELD_FILE
+    from piva.scenes.reconstruction import FIELD_FILE
 
     edited = folder / EDITED
     return edited if edited.is_file() else folder / FIELD_FILE

@@ -11,7 +11,7 @@ from piva.commands.presets import expanded
 from piva.config import RunConfig, identity, runtime
 from piva.errors import ConfigError
 from piva.registry import resolve
-from piva.scene_config import SceneRunConfig
+from piva.scenes.config import SceneRunConfig
 
 if TYPE_CHECKING:
     from benchmarks.scenes.benchmark import SceneBenchmark, SceneDefaults

@@ -14,7 +14,7 @@ from piva.data.images import read_image, resize_image, to_pil
 from piva.data.pie_bench import Case
 from piva.errors import ConfigError
 from piva.rendering.picture_grid import Row, picture_grid
-from piva.scene_evaluation import VIEWS_FOLDER
+from piva.scenes.evaluation import VIEWS_FOLDER
 from reports.gallery import benchmark_cases
 from reports.reading import Run, labels
 

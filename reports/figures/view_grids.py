@@ -8,7 +8,7 @@ from pathlib import Path
 from piva.data.images import read_image, to_pil
 from piva.errors import ConfigError
 from piva.rendering.picture_grid import Row, picture_grid
-from piva.scene_evaluation import VIEWS_FOLDER
+from piva.scenes.evaluation import VIEWS_FOLDER
 from reports.reading import Run, labels
 
 VIEWS = 6

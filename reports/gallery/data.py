@@ -16,7 +16,7 @@ from typing import Any
 import polars.selectors as cs
 
 from piva.data.pie_bench import EDIT_TYPES, NO_TYPE, Case
-from piva.scene_evaluation import VIEWS_FOLDER
+from piva.scenes.evaluation import VIEWS_FOLDER
 from reports.gallery.pictures import SHEET, THUMBNAIL, Files, Pictures
 from reports.gallery.scenes import VIEWS, by_view, view_pictures
 from reports.gallery.sources import benchmark_cases, marked_words

@@ -15,7 +15,7 @@ from piva.methods import METHODS
 from piva.modules.scene_settings import SceneEditSettings
 from piva.priors.shapes import PriorShape
 from piva.registry import resolve
-from piva.scene_editing import edit_scene
+from piva.scenes.editing import edit_scene
 
 FAMILIES = {"sds", "classifier", "delta"}
 VISIBLE: dict[str, dict] = {

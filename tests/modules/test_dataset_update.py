@@ -11,7 +11,7 @@ from piva.modules.dataset_update import DatasetUpdate
 from piva.modules.scene_settings import SceneEditSettings
 from piva.noise import draw, uniform, uniform_t
 from piva.rendering.fields.settings import WHITE
-from piva.scene_updating import _module, load_perceptual, update_scene
+from piva.scenes.updating import _module, load_perceptual, update_scene
 
 QUICK = {"rays": 512, "patch": 16, "sampler_steps": 4, "edit_every": 2}
 PLAIN = IN2N(**QUICK, lpips_weight=0)

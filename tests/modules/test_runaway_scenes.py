@@ -11,7 +11,7 @@ from piva.rendering.cameras import orbit
 from piva.rendering.fields.settings import FieldSettings
 from piva.rendering.space import Space
 from piva.representations.radiance_field import RadianceField
-from piva.scene_editing import SceneCase, edit_scene
+from piva.scenes.editing import SceneCase, edit_scene
 
 AUX = {"lr": 1e-2}
 SETTINGS = SceneEditSettings(views=1)

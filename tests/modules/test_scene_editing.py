@@ -14,7 +14,7 @@ from piva.methods.piva import Piva
 from piva.methods.sds import SDS
 from piva.modules.scene_settings import SceneEditSettings
 from piva.representations.radiance_field import RadianceField
-from piva.scene_editing import SceneCase, edit_scene
+from piva.scenes.editing import SceneCase, edit_scene
 from piva.scores import RowCache
 
 FAST_AUX = {"lr": 1e-2}  # so that a few steps of training show
@@ -58,8 +58,8 @@ def test_an_edit_changes_the_field_and_leaves_its_source(tiny_prior, method):
 
 def test_a_batch_of_views_gives_the_mean_of_single_views_gradients(tiny_prior, monkeypatch):
     """The same cameras and draws, once together and once one after another."""
-    from piva import scene_editing
     from piva.modules.scene_editing import SceneEditing
+    from piva.scenes import editing as scene_editing
 
     found: list[torch.Tensor] = []
 
@@ -228,7 +228,7 @@ def test_auxiliaries_are_the_scene_s_not_the_view_s(tiny_prior):
 
 
 def test_the_history_waits_for_no_device_until_it_is_read(monkeypatch):
-    from piva.scene_editing import History
+    from piva.scenes.editing import History
 
     history, values = History(), [torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])]
 

@@ -13,7 +13,7 @@ from piva.metrics.objects import ObjectScores
 from piva.metrics.scene_scorer import SceneScorer
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.rendering.fields.settings import FieldSettings
-from piva.scene_evaluation import render_views
+from piva.scenes.evaluation import render_views
 from piva.toybox.hard_scenes import in2n_toybox_hard
 from piva.toybox.object_views import object_views
 from piva.toybox.scene_sets import SETS, write

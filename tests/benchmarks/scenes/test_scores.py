@@ -19,7 +19,7 @@ from piva.metrics.scene_scorer import SceneScorer
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.rendering.cameras import orbit
 from piva.rendering.fields.settings import FieldSettings
-from piva.scene_evaluation import render_views
+from piva.scenes.evaluation import render_views
 
 QUICK = ReconstructionSettings(field=FieldSettings(resolution=16), steps=12, rays=128)
 

@@ -6,9 +6,9 @@ import torch
 from capture_world import ball_capture
 
 from piva.modules.reconstruction_settings import ReconstructionSettings
-from piva.reconstruction import reconstruction_key
 from piva.rendering.fields.settings import FieldSettings
-from piva.stored_fields import LOCK_FILE, being_made, reconstructed
+from piva.scenes.reconstruction import reconstruction_key
+from piva.scenes.stored_fields import LOCK_FILE, being_made, reconstructed
 
 QUICK = ReconstructionSettings(field=FieldSettings(resolution=16), steps=3, rays=64)
 
@@ -35,7 +35,7 @@ def test_who_comes_second_waits_and_takes_what_the_first_has_fitted(tmp_path, mo
     found = []
     with (tmp_path / "store" / key / LOCK_FILE).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another process fits the field
-        monkeypatch.setattr("piva.stored_fields.reconstruct", lambda *_: pytest.fail("fitted twice"))
+        monkeypatch.setattr("piva.scenes.stored_fields.reconstruct", lambda *_: pytest.fail("fitted twice"))
         second = threading.Thread(
             target=lambda: found.append(reconstructed(ball_capture(), QUICK, tmp_path / "store")), daemon=True
         )

@@ -23,10 +23,10 @@ from piva.modules.fitting import fit
 from piva.modules.image_editing import GOES_ON
 from piva.modules.scene_settings import SceneEditSettings
 from piva.priors.instruct_pix2pix import InstructPix2PixPrior
-from piva.reconstruction import cropped_photographs
 from piva.rendering.fields.settings import WHITE
 from piva.representations.radiance_field import RadianceField
-from piva.scene_editing import History, SceneCase, SceneEditOutput
+from piva.scenes.editing import History, SceneCase, SceneEditOutput
+from piva.scenes.reconstruction import cropped_photographs
 
 VERSION = 1
 """Raised when the same scene and settings give another edit."""
@@ -67,7 +67,7 @@ def update_scene(
     checkpoint: Path | None = None,
     perceptual: Perceptual | None = None,
 ) -> SceneEditOutput:
-    """The scene edited; the source's field stays as it is. Arguments as of `piva.scene_editing.edit_scene`, and:
+    """The scene edited; the source's field stays as it is. Arguments as of `piva.scenes.editing.edit_scene`, and:
 
     Args:
         case: with its instruction and its photographs.

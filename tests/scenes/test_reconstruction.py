@@ -7,7 +7,10 @@ from capture_world import ball_capture, ball_pictures
 from piva.data.problems import DataError
 from piva.data.scenes import Views
 from piva.modules.reconstruction_settings import ReconstructionSettings
-from piva.reconstruction import (
+from piva.rendering.cameras import orbit
+from piva.rendering.fields.settings import FieldSettings
+from piva.representations.radiance_field import RadianceField
+from piva.scenes.reconstruction import (
     color_behind,
     cropped_photographs,
     held_out,
@@ -17,9 +20,6 @@ from piva.reconstruction import (
     reconstruction_key,
     write_record,
 )
-from piva.rendering.cameras import orbit
-from piva.rendering.fields.settings import FieldSettings
-from piva.representations.radiance_field import RadianceField
 
 QUICK = ReconstructionSettings(field=FieldSettings(resolution=24), steps=20, rays=256)
 

@@ -9,7 +9,7 @@ from instructed_world import TintPrior, instructed_case
 from piva.errors import ConfigError, PreflightError
 from piva.instructed.in2n import IN2N
 from piva.modules.scene_settings import SceneEditSettings
-from piva.scene_updating import check_update, load_perceptual, update_scene
+from piva.scenes.updating import check_update, load_perceptual, update_scene
 from piva.toybox.models.perceptual import load_lpips
 
 

@@ -8,7 +8,7 @@ from piva.rendering.cameras import orbit
 from piva.rendering.fields.settings import FieldSettings
 from piva.rendering.space import Space
 from piva.representations.radiance_field import RadianceField
-from piva.scene_evaluation import AT_ONCE, SceneViews, render_views, same_views, write_views
+from piva.scenes.evaluation import AT_ONCE, SceneViews, render_views, same_views, write_views
 
 CAMERAS = orbit(torch.arange(AT_ONCE + 3) * 20.0, 20.0, 3.0, torch.zeros(3), fov_deg=35.0, size=(8, 8))
 

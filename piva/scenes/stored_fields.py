@@ -13,8 +13,8 @@ from torch import Tensor
 from piva.data.scenes import SceneCapture
 from piva.disk import disk
 from piva.modules.reconstruction_settings import ReconstructionSettings
-from piva.reconstruction import FIELD_FILE, reconstruct, reconstruction_key
 from piva.representations.radiance_field import RadianceField
+from piva.scenes.reconstruction import FIELD_FILE, reconstruct, reconstruction_key
 
 LOCK_FILE = "lock"
 

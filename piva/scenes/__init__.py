@@ -1,0 +1,1 @@
+"""Captured scenes: reconstructed, edited, evaluated."""
