@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.executors.dispatch import Dispatch, Owner
 from benchmarks.executors.station import Order, devices_for
-from benchmarks.opening import Runs
 from benchmarks.running.plan import Plan
+from benchmarks.running.runs import Runs
 from benchmarks.running.watching import Watchers
 
 MOST_ON_CPU = 4

@@ -26,9 +26,9 @@ from benchmarks.executors.messages import (
     Stepped,
     unpacked,
 )
-from benchmarks.opening import Runs
 from benchmarks.running.plan import Batch, Plan
 from benchmarks.running.recording import begun, close, note_failure
+from benchmarks.running.runs import Runs
 from benchmarks.running.watching import Observer, Stopped, Watchers
 from piva.errors import ConfigError, PreflightError
 from piva.records import CaseRecord, RunFolder, RunRecord

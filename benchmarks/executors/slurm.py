@@ -25,9 +25,9 @@ from benchmarks.executors.slurm_jobs import (
     script,
     submit,
 )
-from benchmarks.opening import Runs
 from benchmarks.running.making import run_path
 from benchmarks.running.plan import Plan
+from benchmarks.running.runs import Runs
 from benchmarks.running.saying import announce, conclude
 from benchmarks.running.shards import planned_shard, shard_folder
 from piva.errors import INTERRUPTED, ConfigError

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.opening import Runs
 from benchmarks.running.plan import Plan
+from benchmarks.running.runs import Runs
 from benchmarks.running.shards import unmerged
 from piva.errors import COMPLETE, SOME_FAILED
 from piva.records import read_cases

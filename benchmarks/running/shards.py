@@ -18,7 +18,7 @@ from piva.records import RUN_FILE, RunRecord, read_cases, read_run
 from piva.records.run_files import SHARDS, shards_of
 
 if TYPE_CHECKING:
-    from benchmarks.opening import Runs
+    from benchmarks.running.runs import Runs
 
 
 def check_shard(shard: str | None) -> None:

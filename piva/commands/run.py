@@ -10,8 +10,8 @@ from piva.commands.run_settings import run_settings
 from piva.errors import COMPLETE, INTERRUPTED
 
 if TYPE_CHECKING:
-    from benchmarks.opening import Runs
     from benchmarks.running.plan import Plan
+    from benchmarks.running.runs import Runs
     from benchmarks.running.watching import Watch
     from piva.records import RunFolder, RunRecord
 

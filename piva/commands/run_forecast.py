@@ -8,8 +8,8 @@ from piva.errors import COMPLETE
 if TYPE_CHECKING:
     from benchmarks.costs.calibration import Calibration
     from benchmarks.costs.forecast import Command
-    from benchmarks.opening import Runs
     from benchmarks.pictures.runs import PictureRuns
+    from benchmarks.running.runs import Runs
     from benchmarks.scenes.runs import SceneRuns
 
 
