@@ -73,7 +73,7 @@ class Station:
             self._send(Failed("configuration", str(problem)))
         except PreflightError as problem:
             self._send(Failed("preflight", str(problem)))
-        except Exception:
+        except Exception:  # an error of the program: raised again by the owner, with this traceback
             self._send(Failed("program", traceback.format_exc()))
         else:
             self._send(then)

@@ -69,8 +69,10 @@ def describe(
     steps, seed = (0, 0) if method.name in IDENTITY_ROWS else (config.steps, seed)
     facts = config.prior.model_dump(mode="json") | {"name": prior.name, "fingerprint": prior.fingerprint}
     depth = depth_digest(root) if reads_depth(method) else None
-    made = Making(method.name, method, facts, steps, seed, image_size=prior.image_size, depth=depth)
-    return run_record(benchmark, root, made, scorer)
+    data = {"depth": depth} if depth else {}
+    return run_record(
+        benchmark, root, Making(method.name, method, facts, steps, seed, prior.image_size, data), scorer.spec
+    )
 
 
 def plan_run(

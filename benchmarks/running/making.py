@@ -1,6 +1,7 @@
 """What a run is: its record with both keys, and the folder that is named after them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from piva.records import RunRecord
 
 @dataclass(frozen=True)
 class Making:
-    """How the images of a run come about, as far as it is known."""
+    """How the edits of a run come about, as far as it is known."""
 
     name: str
     """Of the row: the method's, or what the images of a folder are called."""
@@ -20,18 +21,22 @@ class Making:
     steps: int = 0
     seed: int = 0
     image_size: tuple[int, int] | None = None
-    files: str | None = None
-    """Digest of the images, where they were made elsewhere."""
-    depth: str | None = None
-    """Digest of the depth files, where there are some and the method reads them."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """What they depend on besides the benchmark's own data: digests of files, settings of a reconstruction."""
+    scenes: dict[str, Any] | None = None
+    """See `RunRecord.scenes`."""
 
 
-def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunRecord:
-    """The record of a run that was never launched, with both keys."""
+def run_record(benchmark: Any, root: Path, made: Making, metrics: Mapping[str, str]) -> RunRecord:
+    """The record of a run that was never launched, with both keys.
+
+    Args:
+        metrics: name of every number -> id of its metric.
+    """
     split, method = benchmark.split(root), made.method
     data = {"name": benchmark.name, "version": benchmark.version(), "split": split}
     facts = edit_facts(
-        benchmark=data | {name: value for name, value in (("files", made.files), ("depth", made.depth)) if value},
+        benchmark=data | dict(made.data),
         method=made.name,
         method_version=method.VERSION,
         settings=method,
@@ -42,7 +47,7 @@ def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunReco
     key = key_of(facts)
     return RunRecord(
         edit_key=key,
-        score_key=score_key(key, scorer.spec),
+        score_key=score_key(key, metrics),
         benchmark=benchmark.name,
         benchmark_version=benchmark.version(),
         split=split,
@@ -54,7 +59,8 @@ def run_record(benchmark: Any, root: Path, made: Making, scorer: Any) -> RunReco
         steps=made.steps,
         seed=made.seed,
         image_size=made.image_size,
-        metrics=dict(scorer.spec),
+        scenes=made.scenes,
+        metrics=dict(metrics),
         key_facts=facts,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.models import loaded
-from benchmarks.running.making import weights_of
+from benchmarks.running.making import Making, run_record
 from benchmarks.running.plan import Plan, compose
 from benchmarks.scenes.benchmark import SceneBenchmark, SceneEditCase
 from benchmarks.scenes.scores import evaluation_ids
@@ -17,7 +17,6 @@ from piva.config import Overwrite, identity_values
 from piva.errors import ConfigError
 from piva.folders import cache_folder
 from piva.instructed import SCENE_EDITORS, follows_instructions
-from piva.keys import edit_facts, key_of, score_key
 from piva.modules.scene_settings import SceneEditSettings
 from piva.records import RunRecord, read_cases
 from piva.representations.radiance_field import RadianceField
@@ -46,42 +45,17 @@ def describe(
     Args:
         config: `piva.scenes.config.SceneRunConfig` with a `method`.
     """
-    method, split = config.method, benchmark.split(root)
-    data = {"name": benchmark.name, "version": benchmark.version(), "split": split}
-    made = {
+    method = config.method
+    data = {
         "scene": identity_values(config.scene), "scene_version": loop_version(method),
         "reconstruction": identity_values(config.reconstruction.here()),
         "reconstruction_version": reconstruction.VERSION, "downscale": config.downscale,
     }  # fmt: skip
-    facts = edit_facts(
-        benchmark=data | made,
-        method=method.name,
-        method_version=method.VERSION,
-        settings=method,
-        prior=weights_of(prior.fingerprint, method),
-        steps=config.steps,
-        seed=seed,
+    facts = config.prior.model_dump(mode="json") | {"name": prior.name, "fingerprint": prior.fingerprint}
+    made = Making(
+        method.name, method, facts, config.steps, seed, prior.image_size, data, scenes=_settings(benchmark, config)
     )
-    key = key_of(facts)
-    metrics = evaluation_ids(scorer.spec, config.eval_views)
-    return RunRecord(
-        edit_key=key,
-        score_key=score_key(key, metrics),
-        benchmark=benchmark.name,
-        benchmark_version=benchmark.version(),
-        split=split,
-        root=str(root.resolve()),
-        method=method.name,
-        method_version=method.VERSION,
-        settings=method.model_dump(mode="json"),
-        prior=config.prior.model_dump(mode="json") | {"name": prior.name, "fingerprint": prior.fingerprint},
-        steps=config.steps,
-        seed=seed,
-        image_size=prior.image_size,
-        scenes=_settings(benchmark, config),
-        metrics=metrics,
-        key_facts=facts,
-    )
+    return run_record(benchmark, root, made, evaluation_ids(scorer.spec, config.eval_views))
 
 
 def loop_version(method: Any) -> int:

@@ -186,7 +186,7 @@ def _describe(benchmark: Any, root: Path, config: FolderConfig, scorer: Any) -> 
     if not files:
         raise ConfigError(f"--images {config.images} has no image named by a case id, such as {cases[0].id}.png")
     none = {"name": "none", "fingerprint": "none"}
-    return run_record(benchmark, root, Making(config.name, method, none, files=digest(files)), scorer)
+    return run_record(benchmark, root, Making(config.name, method, none, data={"files": digest(files)}), scorer.spec)
 
 
 def _content(path: Path, config: FolderConfig) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from piva.data.scenes import Views
 from piva.devices import begin_peak, peak_bytes
 from piva.editing import cut_note
 from piva.keys import digest
-from piva.modules.fitting import fit
 from piva.modules.image_editing import GOES_ON
 from piva.modules.scene_editing import SceneEditing, SourceViews
 from piva.modules.scene_settings import SceneEditSettings
@@ -29,6 +28,7 @@ from piva.priors import Adapter, Prior
 from piva.rendering.cameras import Cameras
 from piva.rendering.view_plan import CapturedViews, OrbitViews, ViewPlan
 from piva.representations.radiance_field import RadianceField
+from piva.scenes.loop import History, do_steps
 from piva.schedule import check_range
 from piva.scores import ScoreEngine, SourceRows
 
@@ -120,18 +120,7 @@ def edit_scene(
         history.known, psi_rows = kept.facts_found["lines"], kept.facts_found["psi_rows"]
         module.engine.count_on(kept.facts_found)
 
-    def done(line: dict[str, Any]) -> None:
-        history.add(line)
-        if on_step is not None:
-            on_step(line)
-        if on_scene is not None:
-            on_scene(line["step"] + 1, module.scene)
-        kept.step_done(line["step"] + 1)
-
-    module.on_step = done
-    fit(module, range(kept.steps, steps), prior.device)
-    module.scene.refresh_occupancy()
-    kept.remove()
+    do_steps(module, kept, history, steps, on_step, on_scene)
     return _output(case, module, history.read(), psi_rows, kept.seconds)
 
 
@@ -231,30 +220,3 @@ def _output(
         aux_bytes=sum(x.numel() * x.element_size() for x in held), peak_bytes=peak_bytes(engine.prior.device),
         history=cut(history, stopped_at), error=error, note=cut_note(engine.prior, case.src, case.tgt),
     )  # fmt: skip
-
-
-class History:
-    """One number a step under each name, the mean over its views; on the device until read, so that no step waits.
-
-    Attributes:
-        known: what was read so far.
-    """
-
-    def __init__(self) -> None:
-        self.known: dict[str, list[float]] = {}
-        self._new: dict[str, list[Any]] = {}
-
-    def add(self, line: Mapping[str, Any]) -> None:
-        """One step's numbers, as `on_step` gives them."""
-        for name, values in line.items():
-            if name != "step":
-                mean = values.mean() if isinstance(values, Tensor) else sum(values) / len(values)
-                self._new.setdefault(name, []).append(mean)
-
-    def read(self) -> dict[str, list[float]]:
-        """All numbers."""
-        for name, values in self._new.items():
-            numbers = torch.stack(values).tolist() if isinstance(values[0], Tensor) else values
-            self.known.setdefault(name, []).extend(numbers)
-        self._new = {}
-        return self.known

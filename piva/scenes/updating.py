@@ -19,13 +19,13 @@ from piva.instructed.in2n import IN2N
 from piva.instructed.sampler import InstructedSampler
 from piva.keys import digest
 from piva.modules.dataset_update import DatasetUpdate, Perceptual
-from piva.modules.fitting import fit
 from piva.modules.image_editing import GOES_ON
 from piva.modules.scene_settings import SceneEditSettings
 from piva.priors.instruct_pix2pix import InstructPix2PixPrior
 from piva.rendering.fields.settings import WHITE
 from piva.representations.radiance_field import RadianceField
-from piva.scenes.editing import History, SceneCase, SceneEditOutput
+from piva.scenes.editing import SceneCase, SceneEditOutput
+from piva.scenes.loop import History, do_steps
 from piva.scenes.reconstruction import cropped_photographs
 
 VERSION = 1
@@ -93,18 +93,7 @@ def update_scene(
     if kept.facts_found:
         history.known, module.sampler.rows = kept.facts_found["lines"], kept.facts_found["rows"]
 
-    def done(line: dict[str, Any]) -> None:
-        history.add(line)
-        if on_step is not None:
-            on_step(line)
-        if on_scene is not None:
-            on_scene(line["step"] + 1, module.scene)
-        kept.step_done(line["step"] + 1)
-
-    module.on_step = done
-    fit(module, range(kept.steps, steps), prior.device)
-    module.scene.refresh_occupancy()
-    kept.remove()
+    do_steps(module, kept, history, steps, on_step, on_scene)
     return _output(case, prior, module, history.read(), kept.seconds)
 
 
