@@ -25,7 +25,6 @@ from benchmarks.executors.slurm_jobs import (
     script,
     submit,
 )
-from benchmarks.running.making import run_path
 from benchmarks.running.plan import Plan
 from benchmarks.running.runs import Runs
 from benchmarks.running.saying import announce, conclude
@@ -123,7 +122,7 @@ def show_jobs(runs: Runs, words: Sequence[str]) -> None:
 
 def _planned(runs: Runs, seed: int) -> Array:
     record = runs.record(seed)
-    run = run_path(runs.config.out, record)
+    run = runs.config.out / record.place
     whole = runs.plan(record, run)
     wished = runs.config.workers or USUAL_JOBS
     count = sum(bool(runs.share(number, wished)) for number in range(1, wished + 1))  # as there are units, at most
@@ -138,7 +137,7 @@ def _planned(runs: Runs, seed: int) -> Array:
 
 def _begin(runs: Runs, seed: int, words: Sequence[str]) -> Array:
     """Submits what is missing of a run; what was submitted before and is not over is only followed."""
-    run = run_path(runs.config.out, runs.record(seed))
+    run = runs.config.out / runs.record(seed).place
     logs = run / LOGS
     if not in_queue(logs):
         gather(run)

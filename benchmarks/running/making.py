@@ -1,4 +1,4 @@
-"""What a run is: its record with both keys, and the folder that is named after them."""
+"""What a run is: its record with both keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,8 +73,3 @@ def weights_of(prior: str, method: Any) -> str:
     from piva.auxiliary.controlnet import fingerprint
 
     return f"{prior}+controlnet/{fingerprint(name, method.aux.controlnet_revision)}"
-
-
-def run_path(out: Path, record: RunRecord) -> Path:
-    """`<out>/<benchmark>/<method>-<edit_key>`."""
-    return out / record.benchmark / f"{record.method}-{record.edit_key}"

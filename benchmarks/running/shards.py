@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.running.making import run_path
 from benchmarks.running.plan import Batch, C, Plan
 from piva.errors import ConfigError
 from piva.records import RUN_FILE, RunRecord, read_cases, read_run
@@ -42,13 +41,13 @@ def shard_folder(run: Path, shard: str) -> Path:
 
 def folder_of(runs: Runs, record: RunRecord) -> Path:
     """The folder of the run, or of the shard that the settings name."""
-    run = run_path(runs.config.out, record)
+    run = runs.config.out / record.place
     return run if runs.config.shard is None else shard_folder(run, runs.config.shard)
 
 
 def planned(runs: Runs, record: RunRecord) -> Plan[Any]:
     """What remains to be done of the run, or of the shard that the settings name."""
-    run = run_path(runs.config.out, record)
+    run = runs.config.out / record.place
     whole = runs.plan(record, run)
     return whole if runs.config.shard is None else planned_shard(runs, record, whole, runs.config.shard)
 
@@ -62,7 +61,7 @@ def planned_shard(runs: Runs, record: RunRecord, whole: Plan[Any], shard: str) -
     Raises:
         ConfigError: the run is recorded with other scores, so that no merge would take the shard.
     """
-    run = run_path(runs.config.out, record)
+    run = runs.config.out / record.place
     if (run / RUN_FILE).exists() and read_run(run).score_key != record.score_key:
         raise ConfigError(f"{run} is scored by other metrics: without --shard, the same command scores it again first")
     path = shard_folder(run, shard)

@@ -17,7 +17,6 @@ from typing import Any
 from benchmarks import models
 from benchmarks.depth import Depths, depths_of
 from benchmarks.pictures import launch
-from benchmarks.running.making import run_path
 from benchmarks.running.plan import Contents, Plan, compose, contents, spread
 from benchmarks.scenes import launch as scene_launch
 from benchmarks.scenes.benchmark import SceneBenchmark
@@ -110,7 +109,7 @@ class Planner:
                 record = scene_launch.describe(benchmark, work.root, config, work.prior, scorer, seed)
             else:
                 record = launch.describe(benchmark, work.root, config, config.method, work.prior, scorer, seed)
-            path = run_path(out, record)
+            path = out / record.place
             planned.append(PlannedRun(tuple(arguments), record, path, ids, work))
         return planned
 

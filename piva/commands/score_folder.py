@@ -96,7 +96,7 @@ def main(arguments: Sequence[str]) -> int:
     cases = spread(benchmark.cases(root, types=config.type, ids=config.case), config.limit)
     scorer = load_scorer(device, config, benchmark.pictures)
     record = _describe(benchmark, root, config, scorer)
-    path = config.out / record.benchmark / f"{record.method}-{record.edit_key}"
+    path = config.out / record.place
     with RunFolder(path) as folder:  # planned only now: nobody else can add records any more
         plan = plan_run(path, record, cases, batch_size=1, overwrite="retry-errors")
         print(f"{path}: {plan.edits} of {len(plan.cases)} images to score", file=sys.stderr)

@@ -44,7 +44,7 @@ def archive(run: Path, out: Path) -> Path:
     if shards_of(run):
         raise ConfigError(f"{run} has shards: piva merge {run}")
     record, cases = read_run(run), read_cases(run)
-    folder = out / record.benchmark / f"{record.method}-{record.edit_key}"
+    folder = out / record.place
     if folder.resolve() == run.resolve():
         raise ConfigError(f"{run} is where its archive would be: give another --out")
     lines = [json.dumps(nameless_case(cases[id_]), separators=(",", ":")) for id_ in sorted(cases)]

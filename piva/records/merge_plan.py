@@ -84,7 +84,7 @@ def _merge(found: Sequence[Path], runs: Path, out: Path | None, in_place: bool) 
         target = found[0]
     else:
         record = read_run(next(_parts(found[0])))
-        target = (out or runs).resolve() / record.benchmark / f"{record.method}-{record.edit_key}"
+        target = (out or runs).resolve() / record.place
     sources = [part for run in dict.fromkeys([*found, target]) for part in _parts(run)]
     return Merge(target, tuple(sources))
 

@@ -1,5 +1,6 @@
 """What a run and its cases say of themselves: the fields of run.json and of a line of cases.jsonl."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -71,6 +72,11 @@ class RunRecord(Record):
     key_facts: dict[str, Any] | None = None
     """What the edit_key is made of (`piva.keys.edit_facts`); None in records that are older than this field."""
     launches: list[Launch] = Field(default_factory=list)
+
+    @property
+    def place(self) -> Path:
+        """`<benchmark>/<method>-<edit_key>`: its folder below that of all runs."""
+        return Path(self.benchmark) / f"{self.method}-{self.edit_key}"
 
 
 class CaseRecord(Record):
