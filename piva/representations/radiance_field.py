@@ -127,11 +127,12 @@ class RadianceField(nn.Module):
         samples = self._samples(rays, jitter)
         packed = samples.packed
         trains = torch.is_grad_enabled() and any(p.requires_grad for p in self.field.parameters())
-        density = self.field.density(samples.points) if trains else samples.density
+        found = self.field.read(samples.points) if trains else None
+        density = self.field.density(found) if trains else samples.density
         w, _ = volume.weights(density, samples.delta, packed)
         opacity = volume.gathered(w, packed)
         behind = self.background(rays.directions) if background is None else background.expand(packed.rays, 3)
-        color = self._colors(samples.points, rays.directions[packed.ray], w.detach() > MIN_WEIGHT, trains)
+        color = self._colors(samples.points, rays.directions[packed.ray], w.detach() > MIN_WEIGHT, found)
         return RayRender(
             color=volume.gathered(w[:, None] * color, packed) + (1 - opacity)[:, None] * behind,
             depth=volume.expected_depth(w, samples.depth, opacity, samples.far * rays.cosines, packed),
@@ -139,18 +140,23 @@ class RadianceField(nn.Module):
             packed=packed,
         )  # fmt: skip
 
-    def _colors(self, points: Tensor, directions: Tensor, seen: Tensor, trains: bool) -> Tensor:
+    def _colors(self, points: Tensor, directions: Tensor, seen: Tensor, found: Any) -> Tensor:
         """Colours [M,3], with gradient where they are seen.
 
         What is not seen still needs its colour where density trains: it says whether there should be more of it.
+
+        Args:
+            found: at the points, where density trains; otherwise None.
         """
         places = seen.nonzero()[:, 0]
         color = torch.zeros_like(points)
-        if trains:
-            others = (~seen).nonzero()[:, 0]
+        if found is None:
+            visible = self.field.read(points[places])
+        else:
+            visible, others = found[places], (~seen).nonzero()[:, 0]
             with torch.no_grad():
-                color[others] = self.field.color(points[others], directions[others])
-        return color.index_copy(0, places, self.field.color(points[places], directions[places]))
+                color[others] = self.field.color(found[others], directions[others])
+        return color.index_copy(0, places, self.field.color(visible, directions[places]))
 
     @property
     def _samples_per_side(self) -> int:
@@ -171,7 +177,7 @@ class RadianceField(nn.Module):
         edge = kept + row  # a ray has one edge more than it has steps
         edges = steps.edges.view(-1, 3)
         points, delta = points.view(-1, 3)[kept], (edges[edge + 1] - edges[edge]).norm(dim=-1)
-        packed, density = volume.Packed(ray, len(steps.far)), self.field.density(points)
+        packed, density = volume.Packed(ray, len(steps.far)), self.field.density(self.field.read(points))
         reached = (volume.weights(density, delta, packed)[1] > MIN_TRANSMITTANCE).nonzero()[:, 0]
         ray, place, edge = ray[reached], place[reached], edge[reached]
         distance = steps.distance.view(-1)

@@ -199,23 +199,37 @@ def test_new_matter_can_grow_where_there_is_none():
 
 
 def test_a_gradient_costs_no_evaluation_twice(monkeypatch):
-    """Without gradient the density is asked for once; with one, each place is asked for its colour once."""
+    """Without gradient places are read once, for density; with one, those that are reached once more, for both."""
     scene, view = ball(), cameras()
     with torch.no_grad():
         scene.field.raw_density.clamp_(max=2.0)  # soft, so that much is reached and little of it seen
     scene.refresh_occupancy(margin=3)
     asked = []
-    density, color = scene.field.density, scene.field.color
-    monkeypatch.setattr(scene.field, "density", lambda points: asked.append(len(points)) or density(points))
-    monkeypatch.setattr(scene.field, "color", lambda points, to: asked.append(len(points)) or color(points, to))
+
+    def counted(name):
+        answer = getattr(scene.field, name)
+
+        def ask(*of):
+            found = answer(*of)
+            asked.append((name, len(found.rows if name == "read" else found)))
+            return found
+
+        return ask
+
+    for name in ("read", "density", "color"):
+        monkeypatch.setattr(scene.field, name, counted(name))
     with_gradient = scene.render(view).image
-    candidates, reached, unseen, seen = asked
+    (_, candidates), _, (_, reached), *_, (_, unseen), (_, seen) = asked
+    assert asked == [
+        ("read", candidates), ("density", candidates), ("read", reached), ("density", reached), ("color", unseen),
+        ("color", seen),
+    ]  # fmt: skip
     assert candidates > reached == unseen + seen
     assert min(unseen, seen) > 0
     asked.clear()
     with torch.no_grad():
         without = scene.render(view).image
-    assert asked == [candidates, seen]
+    assert asked == [("read", candidates), ("density", candidates), ("read", seen), ("color", seen)]
     torch.testing.assert_close(without, with_gradient, atol=1e-3, rtol=0)  # what nobody sees is black without one
 
 

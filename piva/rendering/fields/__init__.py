@@ -18,7 +18,7 @@ FIELDS: dict[str, str] = {
 class Field(Protocol):
     """What rendering asks of a field. Points are field coordinates (`piva.rendering.space`); all are inside the cube.
 
-    Density is asked for first, and colour only where something is seen.
+    Places are read once, for density and for colour; what `read` gives is the field's own, and indexed as a tensor is.
     """
 
     @property
@@ -26,12 +26,16 @@ class Field(Protocol):
         """Q: the occupancy grid worth having has Q^3 cells."""
         ...
 
-    def density(self, points: Tensor) -> Tensor:
-        """[N,3] -> [N], at least 0, per unit of field coordinates."""
+    def read(self, points: Tensor) -> Any:
+        """What density and colour of points [N,3] are made of."""
         ...
 
-    def color(self, points: Tensor, directions: Tensor) -> Tensor:
-        """[N,3] in [0,1], at points [N,3] seen along unit directions [N,3]."""
+    def density(self, found: Any) -> Tensor:
+        """[N] of N places, at least 0, per unit of field coordinates."""
+        ...
+
+    def color(self, found: Any, directions: Tensor) -> Tensor:
+        """[N,3] in [0,1], of N places seen along unit directions [N,3]."""
         ...
 
     def densities(self) -> Tensor:

@@ -122,21 +122,24 @@ class HashGridField(nn.Module):
         """See `Field.cells`."""
         return CELLS
 
-    def density(self, points: Tensor) -> Tensor:
-        """See `Field.density`."""
-        return _density(self.geometry(self.encoding(points)))
+    def read(self, points: Tensor) -> Tensor:
+        """See `Field.read`: log sigma and geometry features [N,16]."""
+        return self.geometry(self.encoding(points))
 
-    def color(self, points: Tensor, directions: Tensor) -> Tensor:
+    def density(self, found: Tensor) -> Tensor:
+        """See `Field.density`."""
+        return (found[:, 0] + START).clamp(max=MAX_LOG_DENSITY).exp()
+
+    def color(self, found: Tensor, directions: Tensor) -> Tensor:
         """See `Field.color`."""
-        geometry = self.geometry(self.encoding(points))
-        return self.appearance(torch.cat([geometry, harmonics(directions, DIRECTION_DEGREE)], dim=-1)).sigmoid()
+        return self.appearance(torch.cat([found, harmonics(directions, DIRECTION_DEGREE)], dim=-1)).sigmoid()
 
     @torch.no_grad()
     def densities(self) -> Tensor:
         """See `Field.densities`: the largest of 2^3 places in each cell."""
         side = (torch.arange(2 * CELLS, device=self.geometry[0].weight.device) + 0.5) / CELLS - 1
         points = torch.stack(torch.meshgrid(side, side, side, indexing="ij"), dim=-1).view(-1, 3)
-        density = torch.cat([self.density(part) for part in points.split(POINTS_AT_ONCE)])
+        density = torch.cat([self.density(self.read(part)) for part in points.split(POINTS_AT_ONCE)])
         return F.max_pool3d(density.view(1, 1, *(2 * CELLS,) * 3), 2)[0, 0]
 
     def roughness(self, points: Tensor) -> Tensor:
@@ -144,8 +147,8 @@ class HashGridField(nn.Module):
         if not len(points):
             return points.new_zeros(())
         steps = torch.eye(3, device=points.device) * (2 / self.resolution)
-        here = self.geometry(self.encoding(points))[:, 0]
-        beside = [self.geometry(self.encoding((points + step).clamp(-1, 1)))[:, 0] for step in steps]
+        here = self.read(points)[:, 0]
+        beside = [self.read((points + step).clamp(-1, 1))[:, 0] for step in steps]
         squares = torch.stack([(there - here).square() for there in beside]).sum(0)
         return (squares + 1e-4).sqrt().mean()
 
@@ -157,8 +160,3 @@ class HashGridField(nn.Module):
     def made_as(self) -> dict[str, str]:
         """See `Field.made_as`."""
         return {}
-
-
-def _density(geometry: Tensor) -> Tensor:
-    """[N,16] -> [N]: exponential of the first number."""
-    return (geometry[:, 0] + START).clamp(max=MAX_LOG_DENSITY).exp()

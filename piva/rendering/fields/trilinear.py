@@ -6,6 +6,7 @@ times as long, and so does index_add.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,14 +14,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def trilinear(grid: Tensor, points: Tensor, resolution: int) -> Tensor:
-    """Values [N,C] at points [N,3] of a grid [R^3,C], whose vertices span [-1,1]; points have no gradient.
+@dataclass(frozen=True, eq=False)
+class Corners:
+    """The vertices around N points, as rows of a grid's table [R^3,C]: x, y, z, z fastest."""
 
-    Args:
-        grid: vertices in the order x, y, z, z fastest.
-        resolution: R.
-    """
-    return interpolated(grid, *corners(points, resolution))
+    rows: Tensor  # [N,8] integers
+    shares: Tensor  # [N,8] that each vertex has in the point
+
+    def __getitem__(self, which: Tensor) -> Corners:
+        return Corners(self.rows[which], self.shares[which])
+
+    def of(self, grid: Tensor) -> Tensor:
+        """Values [N,C] of a grid [R^3,C] at the points; gradient to the grid alone."""
+        return interpolated(grid, self.rows, self.shares)
 
 
 def interpolated(table: Tensor, rows: Tensor, shares: Tensor) -> Tensor:
@@ -28,8 +34,12 @@ def interpolated(table: Tensor, rows: Tensor, shares: Tensor) -> Tensor:
     return _Interpolated.apply(table, rows, shares)
 
 
-def corners(points: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-    """Rows [N,8] of the vertices around points [N,3], and the share [N,8] that each has."""
+def corners(points: Tensor, resolution: int) -> Corners:
+    """The vertices around points [N,3] of a grid of R^3, which span [-1,1].
+
+    Args:
+        resolution: R.
+    """
     place = ((points + 1) * ((resolution - 1) / 2)).clamp(0, resolution - 1)
     low = place.floor().clamp_(max=resolution - 2)
     fx, fy, fz = (place - low).unbind(-1)
@@ -41,7 +51,7 @@ def corners(points: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
     gy, gz = 1 - fy, 1 - fz
     square = torch.stack([gy * gz, gy * fz, fy * gz, fy * fz], -1)  # [N,4] in y, z
     far = fx[:, None] * square
-    return rows, torch.cat([square - far, far], -1)
+    return Corners(rows, torch.cat([square - far, far], -1))
 
 
 class _Interpolated(torch.autograd.Function):

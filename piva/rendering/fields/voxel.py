@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from piva.rendering.fields.settings import FieldSettings
-from piva.rendering.fields.trilinear import interpolated, trilinear
+from piva.rendering.fields.trilinear import Corners, corners, interpolated
 from piva.rendering.spherical_harmonics import count, harmonics
 
 DENSITY_SCALE = 64.0
@@ -39,13 +39,17 @@ class VoxelField(nn.Module):
         """See `Field.cells`: a voxel each."""
         return self.resolution - 1
 
-    def density(self, points: Tensor) -> Tensor:
-        """See `Field.density`."""
-        return DENSITY_SCALE * F.softplus(trilinear(self.raw_density, points, self.resolution)[:, 0])
+    def read(self, points: Tensor) -> Corners:
+        """See `Field.read`."""
+        return corners(points, self.resolution)
 
-    def color(self, points: Tensor, directions: Tensor) -> Tensor:
+    def density(self, found: Corners) -> Tensor:
+        """See `Field.density`."""
+        return DENSITY_SCALE * F.softplus(found.of(self.raw_density)[:, 0])
+
+    def color(self, found: Corners, directions: Tensor) -> Tensor:
         """See `Field.color`."""
-        raw = trilinear(self.raw_color, points, self.resolution)  # [N, 3 * coefficients]
+        raw = found.of(self.raw_color)  # [N, 3 * coefficients]
         if self.settings.sh_degree:
             basis = harmonics(directions, self.settings.sh_degree)  # [N, coefficients]
             raw = (raw.view(len(raw), 3, basis.shape[1]) * basis[:, None]).sum(-1)

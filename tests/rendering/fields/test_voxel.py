@@ -25,23 +25,23 @@ def test_a_uniform_field_has_its_density_and_grey_everywhere(points):
     with torch.no_grad():
         field.raw_density.fill_(0.7)
     wanted = DENSITY_SCALE * torch.nn.functional.softplus(torch.tensor(0.7))
-    torch.testing.assert_close(field.density(points), wanted.expand(200))
-    assert torch.equal(field.color(points, points), torch.full((200, 3), 0.5))
+    torch.testing.assert_close(field.density(field.read(points)), wanted.expand(200))
+    assert torch.equal(field.color(field.read(points), points), torch.full((200, 3), 0.5))
 
 
 def test_the_largest_density_of_a_cell_bounds_its_inside(field, points):
     cells = ((points + 1) / 2 * 15).long()
     assert field.densities().shape == (15, 15, 15)
-    assert (field.density(points) <= field.densities()[tuple(cells.T)] * (1 + 1e-5)).all()
+    assert (field.density(field.read(points)) <= field.densities()[tuple(cells.T)] * (1 + 1e-5)).all()
 
 
 def test_colours_of_degree_1_change_with_the_direction_and_their_mean_does_not(field, points):
     up = torch.tensor([[0.0, 0.0, 1.0]]).expand_as(points)
-    one, other = field.color(points, up), field.color(points, -up)
+    one, other = field.color(field.read(points), up), field.color(field.read(points), -up)
     assert (one - other).abs().max() > 0.1
     with torch.no_grad():
         field.raw_color.view(-1, 3, 4)[..., 1:] = 0
-    assert torch.equal(field.color(points, up), field.color(points, -up))
+    assert torch.equal(field.color(field.read(points), up), field.color(field.read(points), -up))
 
 
 def test_resampling_keeps_a_smooth_field(points):
@@ -51,11 +51,11 @@ def test_resampling_keeps_a_smooth_field(points):
     with torch.no_grad():
         field.raw_density.copy_((x + 2 * y - z).reshape(-1, 1))
         field.raw_color.copy_(torch.stack([x, y * 0.5, z * 2], -1).reshape(-1, 3))
-    before = field.density(points), field.color(points, points)
+    before = field.density(field.read(points)), field.color(field.read(points), points)
     field.resample(29)
     assert field.raw_density.shape == (29**3, 1)
-    torch.testing.assert_close(field.density(points), before[0], rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(field.color(points, points), before[1], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(field.density(field.read(points)), before[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(field.color(field.read(points), points), before[1], rtol=1e-5, atol=1e-5)
 
 
 def test_it_grows_from_a_quarter_to_all_of_its_resolution():
