@@ -1,15 +1,13 @@
 """The models that the settings name, loaded, or what is known of them without their weights."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.identity_rows import IDENTITY_ROWS
 from piva.config import MetricFlags, PriorConfig
 from piva.errors import ConfigError, PreflightError
 from piva.instructed import follows_instructions
-from piva.sampling import SAMPLERS
-from piva.schedule import check_range
 
 if TYPE_CHECKING:
     from piva.metrics.loading import Pictures
@@ -88,11 +86,19 @@ def loaded(
     return scorer
 
 
+def drop_text_encoder(
+    prior: Any, method: Any, captions: Iterable[tuple[str, str]], instructions: Iterable[str] = ()
+) -> None:
+    """Encodes what the method asks with, of edits with these captions (src, tgt) or instructions; frees the encoder."""
+    if follows_instructions(method):
+        prior.drop_text_encoder(["", *instructions])
+    elif method.name not in IDENTITY_ROWS:
+        prior.drop_text_encoder([prompt.spelled(*pair) for pair in captions for prompt in method.prompts])
+
+
 def check_method(method: Any, prior: Any, steps: int) -> None:
     """Raises ConfigError where the method's settings do not suit the prior, or the number of steps."""
-    if method.name in SAMPLERS:
+    if method.name not in IDENTITY_ROWS and not follows_instructions(method):
         method.check_steps(steps, len(prior.abar))
-    elif method.name not in IDENTITY_ROWS and not follows_instructions(method):
-        check_range(method.t_min, method.t_max, len(prior.abar))
         if method.auxiliaries:
             prior.adapter(method.aux, seed=0, case_ids=())  # of no case, which finds the layers and builds nothing

@@ -26,7 +26,6 @@ from piva.modules.image_editing import GOES_ON, ImageEditing
 from piva.noise import DrawPlan
 from piva.priors import Adapter, Prior
 from piva.representations.latent import LatentImages
-from piva.schedule import check_range
 from piva.scores import ScoreEngine, SourceRows
 
 
@@ -91,7 +90,7 @@ def edit_batch(
         ValueError: for an image that is not of the prior's size.
         ConfigError: for a t range the prior does not have, or a case without the depth that the auxiliaries read.
     """
-    check_range(method.t_min, method.t_max, len(prior.abar))
+    method.check_steps(steps, len(prior.abar))
     if method.auxiliaries and method.aux.camera:
         raise ConfigError("--method.aux.camera: a picture has no camera pose; scenes have")
     for case in inputs:

@@ -17,12 +17,13 @@ from torch import Tensor
 
 from piva.schedule import progress, t_range
 
-_KEY_VERSION = "piva-noise-2"
+KEY_VERSION = "piva-noise-2"
+"""Of all draws: another one is other noise for the same key."""
 
 
 def key(*, seed: int, case_id: str, step: int, purpose: str) -> int:
     """128 bits of SHA-256 of the four names of a draw."""
-    spelled = "\x1f".join((_KEY_VERSION, str(seed), case_id, str(step), purpose))
+    spelled = "\x1f".join((KEY_VERSION, str(seed), case_id, str(step), purpose))
     return int.from_bytes(hashlib.sha256(spelled.encode()).digest()[:16], "big")
 
 

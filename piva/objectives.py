@@ -104,10 +104,13 @@ def pds_weights(abars: Tensor, timesteps: Sequence[int], stride: int) -> tuple[T
         psi = (sqrt(abar_p) - c0 - c1 sqrt(abar_t)) / sigma      chi = c0 sqrt(1 - abar_t) / (sqrt(abar_t) sigma)
 
     At stride 1 psi is zero. Where t < stride, p is 0.
+
+    Args:
+        timesteps: at least 1: before 0 there is none.
     """
     every = abars.double().view(-1, 1, 1, 1)
     abar, before = every[list(timesteps)], every[[max(t - stride, 0) for t in timesteps]]
-    beta = 1 - every[[max(t, 1) for t in timesteps]] / every[[max(t - 1, 0) for t in timesteps]]
+    beta = 1 - abar / every[[t - 1 for t in timesteps]]
     c0 = before.sqrt() * beta / (1 - abar)
     c1 = (1 - beta).sqrt() * (1 - before) / (1 - abar)
     sigma = (beta * (1 - before) / (1 - abar)).sqrt()

@@ -15,18 +15,6 @@ def alphas_cumprod(scheduler_config: Mapping[str, Any]) -> Tensor:
     return DDPMScheduler.from_config(dict(scheduler_config)).alphas_cumprod
 
 
-def check_range(t_min: int, t_max: int, timesteps: int) -> None:
-    """Refuse a range of timesteps that is empty or that the prior does not have.
-
-    Raises:
-        ConfigError: naming the flag.
-    """
-    if t_min > t_max:
-        raise ConfigError(f"--method.t-min {t_min} is above --method.t-max {t_max}")
-    if t_max >= timesteps:
-        raise ConfigError(f"--method.t-max {t_max} is beyond the prior's last timestep, {timesteps - 1}")
-
-
 def progress(step: int, steps: int) -> float:
     """0 in the first step of a run, 1 in the last; a run of one step is at its beginning."""
     return min(1.0, step / max(steps - 1, 1))

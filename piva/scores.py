@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from piva.cache import TensorCache
+from piva.noise import KEY_VERSION
 from piva.objectives import cfg_guided, eps_hat
 from piva.priors import Adapter, Prior, Segment, Tap
 from piva.step import UNCONDITIONAL, Prompt, Request, Step
@@ -244,10 +245,10 @@ class _Ask:
         return rows, [_spread(output, members, n) for (_, members), output in zip(calls, outputs, strict=True)]
 
     def _cache_keys(self, row: Row) -> list[Hashable]:
-        """What a source row depends on, per case: weights, source latent and noise, timestep, prompt."""
+        """What a source row depends on, per case: weights, draws and source latent, step, timestep, prompt."""
         engine, step = self.engine, self.step
         return [
-            (engine.prior.fingerprint, source, step.index, t, row.prompt.spelled(*captions))
+            (engine.prior.fingerprint, (KEY_VERSION, source), step.index, t, row.prompt.spelled(*captions))
             for source, t, captions in zip(engine.sources, step.timesteps, engine.captions, strict=True)
         ]
 

@@ -40,6 +40,8 @@ class Prompt:
 SOURCE = Prompt("src")
 TARGET = Prompt("tgt")
 UNCONDITIONAL = Prompt(None)
+CAPTIONS = (UNCONDITIONAL, SOURCE, TARGET)
+"""What a method asks with that has no words of its own."""
 
 
 @dataclass(frozen=True, eq=False)

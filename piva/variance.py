@@ -81,7 +81,7 @@ def cases_needed(difference: float, sd: float, *, alpha: float = ALPHA, power: f
 
 
 def visible_difference(n: int, sd: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
-    """The mean difference that n cases are enough for: `cases_needed` solved for it; infinite for n <= 2."""
+    """The mean difference that n cases are enough for: `cases_needed` solved for it; infinite where n are too few."""
     z_alpha, z_power = float(norm.ppf(1 - alpha / 2)), float(norm.ppf(power))
     left = n - z_alpha**2 / 2
-    return (z_alpha + z_power) * sd / math.sqrt(left) if n > 2 else math.inf
+    return (z_alpha + z_power) * sd / math.sqrt(left) if n > 2 and left > 0 else math.inf

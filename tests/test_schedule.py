@@ -5,7 +5,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from piva.errors import ConfigError
-from piva.schedule import alphas_cumprod, check_range, t_range, weight
+from piva.schedule import alphas_cumprod, t_range, weight
 
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 
@@ -28,15 +28,6 @@ def test_weights():
     torch.testing.assert_close(weight(abar, "one_minus_abar").flatten(), torch.tensor([0.1, 0.75]))
     with pytest.raises(ConfigError, match="weighting"):
         weight(abar, "sigma")
-
-
-def test_ranges():
-    check_range(50, 948, 1000)
-    check_range(999, 999, 1000)
-    with pytest.raises(ConfigError, match=r"--method\.t-max 1000"):
-        check_range(50, 1000, 1000)
-    with pytest.raises(ConfigError, match=r"--method\.t-min 9"):
-        check_range(9, 8, 1000)
 
 
 @pytest.mark.parametrize(

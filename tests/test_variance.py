@@ -75,4 +75,4 @@ def test_power_is_reached_and_with_one_case_less_it_is_not(effect):
 def test_the_difference_that_n_cases_show_needs_n_cases():
     for n in (10, 40, 700):
         assert cases_needed(visible_difference(n, 2.0) * (1 + 1e-9), 2.0) == n
-    assert visible_difference(2, 1.0) == math.inf
+    assert visible_difference(2, 1.0) == visible_difference(3, 1.0, alpha=0.01) == math.inf

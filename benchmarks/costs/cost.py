@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from piva.priors import Segment, Tap
 
 
+USUAL_TIMESTEPS = 1000
+"""Of a prior that rows are counted with: Stable Diffusion's."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Latents sent forward through the UNet; a gradient comes back through those of `backward`, which are no others."""
@@ -182,7 +186,7 @@ def needs_of(method: Any) -> Needs:
     method = method.model_copy(update={"t_min": method.t_max})
     if method.auxiliaries:  # counted with a picture, which has no camera; to be told one takes no further rows
         method = method.model_copy(update={"aux": method.aux.model_copy(update={"camera": False})})
-    prior, cache = _Counter(method.t_max + 1), RowCache()
+    prior, cache = _Counter(max(USUAL_TIMESTEPS, method.t_max + 1)), RowCache()
     case = EditInput("", torch.zeros(3, *prior.image_size), "source", "target", torch.zeros(1, *prior.image_size))
     first, again = (edit_batch(prior, method, [case], steps=steps, seed=0, cache=cache)[0] for steps in (2, 1))
     forward, backward = (int(first.history[f"rows_{way}"][-1]) for way in ("forward", "backward"))
@@ -195,7 +199,7 @@ def _needs_of_sampler(method: Any) -> Needs:
     """Counted in an edit of a tenth of the schedule's timesteps: each of its steps asks for the same."""
     from piva.sampling.batch import sample_batch
 
-    prior, steps = _Counter(1000), 100
+    prior, steps = _Counter(USUAL_TIMESTEPS), USUAL_TIMESTEPS // 10
     case = EditInput("", torch.zeros(3, *prior.image_size), "source", "target")
     (output,) = sample_batch(prior, method, [case], steps=steps, seed=0)
     return Needs(step=Rows(output.unet_rows // method.made(steps)), made=method.made)

@@ -58,7 +58,7 @@ class PictureRuns:
         models.check_method(config.method, prior, config.steps)
         depths = depths_of(benchmark, root, cases, config.method, prior.image_size)
         if config.prior.drop_text_encoder and not (by_workers or config.dry_run):
-            prior.drop_text_encoder(["", *(prompt for case in cases for prompt in (case.src, case.tgt))])
+            models.drop_text_encoder(prior, config.method, [(case.src, case.tgt) for case in cases])
         device = "cpu" if by_workers else str(prior.device)
         scorer = models.load_scorer(device, config, benchmark.pictures)
         return cls(benchmark, config, root, cases, prior, scorer, depths)

@@ -61,7 +61,7 @@ def describe(
 def loop_version(method: Any) -> int:
     """Version of the loop that edits scenes with a method."""
     if not follows_instructions(method):
-        return editing.VERSION
+        return editing.version_of(method)
     from piva.scenes import updating
 
     return updating.VERSION
@@ -108,12 +108,6 @@ def check_editor(method: Any, prior: Any, settings: SceneEditSettings, cases: Se
             f"--method {method.name} follows instructions, which {', '.join(without[:3])}{more} lack: write an "
             "`instruction` for each into the list of edits, or choose others with --case"
         )
-
-
-def texts_of(method: Any, case: SceneEditCase) -> tuple[str, ...]:
-    """What the prior reads of an edit."""
-    edit = case.edit
-    return (edit.instruction,) if follows_instructions(method) else (edit.source, edit.target)
 
 
 def workshop(config: Any, prior: Any) -> Workshop:

@@ -45,7 +45,9 @@ class SceneRuns:
         models.check_method(config.method, prior, config.steps)
         launch.check_editor(config.method, prior, config.scene, cases)
         if config.prior.drop_text_encoder and not (by_workers or config.dry_run):
-            prior.drop_text_encoder(["", *(text for case in cases for text in launch.texts_of(config.method, case))])
+            edits = [case.edit for case in cases]
+            captions = [(edit.source, edit.target) for edit in edits]
+            models.drop_text_encoder(prior, config.method, captions, [edit.instruction for edit in edits])
         device = "cpu" if by_workers else str(prior.device)
         scorer = launch.load_scene_scorer(device, config, benchmark.pictures)
         return cls(benchmark, config, root, cases, prior, scorer)

@@ -30,9 +30,9 @@ class AuxiliaryTraining:
     Args:
         adapters: name -> the adapters that train; one that is only scored is left out.
         plan: where t and eps of the passes come from that do not share the step's.
-        half: the network runs in float16: the loss is scaled by a constant, and a case whose gradient overflows all
-            the same sits that step out with a gradient of zero. (A shared GradScaler would skip the step of every
-            case and halve the scale of all.)
+        half: the network runs in float16: the loss is scaled by a constant, and where the gradient of a case
+            overflows all the same, it counts as zero for that case: AdamW's momentum and decay still move it. (A shared
+            GradScaler would skip the step of every case and halve the scale of all.)
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class AuxiliaryTraining:
         """Train on the source latent, where the edit starts, before its first step."""
         for k in range(self.settings.warmup_steps):
             self.fresh_pass(engine, z_src, z_src, k, "warm-up/")
+        self.losses = {}  # the log is of the edit's steps
 
     def _pass(
         self, engine: ScoreEngine, draw: Draw | Step, inputs: Mapping[str, tuple[Tensor, Tensor]]

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     _check_picture(config.picture)
     _check_depth(config)
-    from benchmarks.models import check_method, load_prior, load_scorer
+    from benchmarks.models import check_method, drop_text_encoder, load_prior, load_scorer
     from benchmarks.preflight.checks import check_disk
     from piva.data.images import ImageFileError, to_eight_bits
     from piva.data.photos import fit_photo, read_photo
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
     prior = load_prior(config.prior)
     check_method(config.method, prior, config.steps)
     if config.prior.drop_text_encoder:
-        prior.drop_text_encoder(["", config.source, config.target])
+        drop_text_encoder(prior, config.method, [(config.source, config.target)])
     image, change = fit_photo(photo, prior.image_size, config.fit)
     image = to_eight_bits(image)
     pixels = sha256(image.numpy().tobytes()).hexdigest()

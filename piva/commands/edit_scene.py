@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     config: Any = parse(kind, "edit-scene", rest, ABOUT.format(methods=", ".join(names)))
     if follows_instructions(config.method) and not config.instruction.strip():
         raise ConfigError(f"--method {config.method.name} follows an instruction: give --instruction, what to do")
-    from benchmarks.models import check_method, load_prior
+    from benchmarks.models import check_method, drop_text_encoder, load_prior
     from benchmarks.preflight.checks import check_disk
     from benchmarks.running.progress import Bar
     from benchmarks.scenes.benchmark import scene_folder
@@ -107,6 +107,8 @@ def main(arguments: Sequence[str]) -> int:
     prior = load_prior(config.prior, config.method)
     check_method(config.method, prior, config.steps)
     check_editor(config.method, prior, config.scene)
+    if config.prior.drop_text_encoder:
+        drop_text_encoder(prior, config.method, [(config.source, config.target)], [config.instruction])
     pictures = "toybox" if config.prior.model == "toybox" else "real"
     scorer = load_scene_scorer(str(prior.device), MetricFlags(), pictures)  # type: ignore[arg-type]
     with Bar(f"reconstructing {capture.name}", 1, config.reconstruction.steps) as bar:

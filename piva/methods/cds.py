@@ -11,10 +11,13 @@ factor 2000 / (H W), and the loss none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
 
 from piva.config import identity
 from piva.contrastive import patch_nce, patches
+from piva.errors import ConfigError
 from piva.methods.common import MethodSettings
 from piva.objectives import cfg_guided, dds_direction
 from piva.step import SOURCE, TARGET, UNCONDITIONAL, Ask, Step, conditional, featured
@@ -39,7 +42,7 @@ class CDS(MethodSettings):
     n_patches: int = identity(256, ge=1)
     """Places compared in each map, drawn anew each step; all, where there are no more (CDS: 256)."""
 
-    patch_sizes: tuple[int, ...] = identity((1, 2), min_length=1)
+    patch_sizes: tuple[Annotated[int, Field(ge=1)], ...] = identity((1, 2), min_length=1)
     """Maps are compared as they are (1), and averaged over squares of so many places (CDS: 1 and 2)."""
 
     tau: float = identity(0.07, gt=0)
@@ -67,13 +70,22 @@ class CDS(MethodSettings):
         return direction + hold
 
     def loss(self, current: list[Tensor], source: list[Tensor], step: Step) -> Tensor:
-        """The contrastive loss of each case, [B], summed over layers and patch sizes."""
+        """The contrastive loss of each case, [B], summed over layers and patch sizes.
+
+        Raises:
+            ConfigError: all patches are larger than the largest map.
+        """
         losses = []
         for ours, theirs in zip(current, source, strict=True):
             for size in (size for size in self.patch_sizes if size <= min(ours.shape[2:])):
                 ours_pooled, theirs_pooled = patches(ours, size), patches(theirs, size)
                 places = self._places(ours_pooled.shape[2] * ours_pooled.shape[3], step)
                 losses.append(patch_nce(ours_pooled, theirs_pooled, places, self.tau))
+        if not losses:
+            largest = max(min(ours.shape[2:]) for ours in current)
+            raise ConfigError(
+                f"--method.patch-sizes {min(self.patch_sizes)}: the largest map has {largest} places a side"
+            )
         return sum(losses[1:], losses[0])
 
     def _places(self, n: int, step: Step) -> Tensor | None:

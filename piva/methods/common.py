@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 from pydantic import model_validator
 
 from piva.config import Settings, identity
+from piva.errors import ConfigError
+from piva.step import CAPTIONS, Prompt
 
 
 class MethodSettings(Settings):
@@ -51,3 +53,13 @@ class MethodSettings(Settings):
     def auxiliaries(self) -> tuple[str, ...]:
         """Names of the auxiliary models to be built and trained beside the edit."""
         return ()
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """What it may ask with."""
+        return CAPTIONS
+
+    def check_steps(self, steps: int, timesteps: int) -> None:
+        """Raises ConfigError where the settings do not suit that many steps, with a prior of so many timesteps."""
+        if self.t_max >= timesteps:
+            raise ConfigError(f"--method.t-max {self.t_max} is beyond the prior's last timestep, {timesteps - 1}")

@@ -50,11 +50,19 @@ class CSD(MethodSettings):
     negative: str | None = identity(None)
     """The negative prompt, the same for all cases; None: each case's source caption (CSD, when it edits)."""
 
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Captions and the negative prompt."""
+        return (*super().prompts, self._avoided)
+
+    @property
+    def _avoided(self) -> Prompt:
+        return SOURCE if self.negative is None else Prompt(None, self.negative)
+
     def direction(self, step: Step, ask: Ask) -> Tensor:
         """w s (c(x_t, tgt) - omega c(x_t, neg) - (1 - omega) u), [B,C,H,W]."""
         omega = self.omega_first + step.progress * (self.omega - self.omega_first)
-        neg = SOURCE if self.negative is None else Prompt(None, self.negative)
-        asked = {"tgt": conditional(step.x_t, TARGET), "neg": conditional(step.x_t, neg)}
+        asked = {"tgt": conditional(step.x_t, TARGET), "neg": conditional(step.x_t, self._avoided)}
         if omega != 1:
             asked["u"] = conditional(step.x_t, UNCONDITIONAL)
         e = ask(**asked)

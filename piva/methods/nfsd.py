@@ -48,6 +48,11 @@ class NFSD(MethodSettings):
     )
     """What nobody wants: its score stands for the noise in u (the words of the paper)."""
 
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Captions and the negative prompt."""
+        return (*super().prompts, Prompt(None, self.negative))
+
     def direction(self, step: Step, ask: Ask) -> Tensor:
         """w (s (c - u) + delta), [B,C,H,W]."""
         asked = {"c": conditional(step.x_t, TARGET), "u": conditional(step.x_t, UNCONDITIONAL)}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from piva.config import identity
+from piva.errors import ConfigError
 from piva.methods.common import MethodSettings
 from piva.objectives import pds_direction, pds_weights
 from piva.step import SOURCE, TARGET, Ask, Step, guided
@@ -33,20 +34,32 @@ class PDS(MethodSettings):
     guidance: float = identity(100.0, ge=0)
     """Classifier-free guidance s of both branches (PDS: 100); chi is about .1."""
 
-    t_min: int = identity(20, ge=0)
-    """Smallest timestep drawn (PDS: .02 of 1000; .1 for stronger edits)."""
+    t_min: int = identity(20, ge=1)
+    """Smallest timestep drawn (PDS: .02 of 1000; .1 for stronger edits); before 0 there is no step to match."""
 
     t_max: int = identity(980, ge=0)
     """Largest timestep drawn, itself included (PDS: .98 of 1000; .9 for stronger edits)."""
 
     inference_steps: int = identity(500, ge=1)
-    """Steps of the sampler whose noises are matched: x_{t-1} is 1000 / inference_steps before x_t (PDS: 500). Fewer
-    hold the source more; 1000 not at all. A strong pull needs a small step_size, or it overshoots."""
+    """Steps of the sampler whose noises are matched: x_{t-1} is 1000 / inference_steps before x_t (PDS: 500), which has
+    to be a whole number. Fewer hold the source more; 1000 not at all. A strong pull needs a small step_size, or it
+    overshoots."""
+
+    def check_steps(self, steps: int, timesteps: int) -> None:
+        """See `MethodSettings.check_steps`; the sampler's steps are whole."""
+        super().check_steps(steps, timesteps)
+        if timesteps % self.inference_steps:
+            whole = [n for n in range(1, timesteps + 1) if not timesteps % n]
+            near = sorted(whole, key=lambda n: abs(n - self.inference_steps))[:2]
+            raise ConfigError(
+                f"--method.inference-steps {self.inference_steps} does not divide the prior's {timesteps} timesteps: "
+                f"{min(near)} and {max(near)} do"
+            )
 
     def direction(self, step: Step, ask: Ask) -> Tensor:
         """w (psi (z - z^) + chi (e(x_t, tgt) - e(x^_t, src))), [B,C,H,W]."""
         e = ask(tgt=guided(step.x_t, TARGET, self.guidance), src=guided(step.x_t_src, SOURCE, self.guidance))
-        stride = max(1, len(step.abars) // self.inference_steps)
+        stride = len(step.abars) // self.inference_steps
         psi, chi = (weight.to(step.z) for weight in pds_weights(step.abars, step.timesteps, stride))
         step.note(identity=step.w * psi * (step.z - step.z_src))
         return step.w * pds_direction(step.z, step.z_src, e.tgt, e.src, psi, chi)

@@ -52,10 +52,13 @@ class SDSBridge(MethodSettings):
     qualities: str = identity(", detailed high resolution, high quality, sharp")
     """Appended to the target prompt (the authors' words)."""
 
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The caption with its flaws, and the target with qualities."""
+        return (Prompt("tgt", self.qualities), Prompt(self.start, self.flaws))
+
     def direction(self, step: Step, ask: Ask) -> Tensor:
         """w s (c(x_t, tgt) - c(x_t, src with its flaws)), [B,C,H,W]."""
-        e = ask(
-            tgt=conditional(step.x_t, Prompt("tgt", self.qualities)),
-            flawed=conditional(step.x_t, Prompt(self.start, self.flaws)),
-        )
+        target, flawed = self.prompts
+        e = ask(tgt=conditional(step.x_t, target), flawed=conditional(step.x_t, flawed))
         return step.w * bridge_direction(e.tgt, e.flawed, self.guidance)

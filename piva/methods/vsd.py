@@ -8,7 +8,7 @@ auxiliary costs. It has no term for the source. It is Piva's second auxiliary wi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -47,7 +47,14 @@ class VSD(MethodSettings):
 
     aux: AuxiliarySettings = identity(default_factory=lambda: AuxiliarySettings(phi="fresh"))
     """The auxiliary phi, trained on draws of its own after each step (VSD; their warm-up of the learning rate over 500
-    steps is left out: an edit is no longer than that). What is said of psi does not matter: VSD has none."""
+    of 25,000 steps is left out). What is said of psi does not matter: VSD has none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _trains_on_draws_of_its_own(cls, values: Any) -> Any:
+        """Some of phi's settings leave the others at VSD's."""
+        aux = values.get("aux") if isinstance(values, dict) else None
+        return values | {"aux": {"phi": "fresh"} | aux} if isinstance(aux, dict) else values
 
     @model_validator(mode="after")
     def _has_no_psi(self) -> VSD:

@@ -152,8 +152,9 @@ class SceneEditing(L.LightningModule):
         """The source's latents [V,C,h,w] from these cameras; to the engine, the field is the source's for now."""
         z_src, depth_src = self.source.at(chosen)
         self.engine.cameras = poses(chosen.cameras)
+        orbit = (index, "orbit", len(chosen.views))  # which hangs on how many are drawn together
         self.engine.sources = [
-            (self.source.digest, view if view is not None else (index, "orbit"), self.plan.seed, case)
+            (self.source.digest, view if view is not None else orbit, self.plan.seed, case)
             for view, case in zip(chosen.views, self.plan.case_ids, strict=True)
         ]
         if self.reads_depth:
@@ -167,6 +168,7 @@ class SceneEditing(L.LightningModule):
             for k in range(training.settings.warmup_steps):
                 z_src = self.look_at_source(self.views.at(k), k)
                 training.fresh_pass(self.engine, z_src, z_src, k, "warm-up/")
+            training.losses = {}
 
     def _step(self, index: int, views: Views) -> Step:
         draw = self.plan.at(index)

@@ -29,11 +29,12 @@ from piva.rendering.cameras import Cameras
 from piva.rendering.view_plan import CapturedViews, OrbitViews, ViewPlan
 from piva.representations.radiance_field import RadianceField
 from piva.scenes.loop import History, do_steps
-from piva.schedule import check_range
 from piva.scores import ScoreEngine, SourceRows
 
 VERSION = 1
 """Raised when the same scene and settings give another edit."""
+VERSION_OF_STORED_PSI = 2
+"""The same where psi is stored. Up to 1 its draws were the seed's and the edit's, whichever came first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +82,11 @@ class SceneEditOutput:
     note: str | None = None  # what became of prompts that are too long
 
 
+def version_of(method: Any) -> int:
+    """Version of the loop with a method."""
+    return VERSION_OF_STORED_PSI if _stores_psi(method) else VERSION
+
+
 def edit_scene(
     prior: Prior,
     method: Any,
@@ -110,7 +116,7 @@ def edit_scene(
     Raises:
         ConfigError: for settings that do not suit the prior.
     """
-    check_range(method.t_min, method.t_max, len(prior.abar))
+    method.check_steps(steps, len(prior.abar))
     begin_peak(prior.device)
     module, psi_rows = _module(prior, method, case, settings, steps, seed, cache, psi_store)
     history = History()
@@ -136,14 +142,10 @@ def _module(
 ) -> tuple[SceneEditing, int]:
     """The loop with everything it needs, and the rows a stored psi took now."""
     height, width = prior.image_size
-    cameras = case.cameras.cropped(width, height).to(prior.device)
-    kind = CapturedViews if settings.cameras == "train" else OrbitViews
-    views: ViewPlan = kind(cameras, settings.views, seed, case.case_id)
+    views = _views(prior, case, settings, seed, case.case_id)
     background = None if case.background is None else case.background.to(prior.device)
     source = SourceViews(case.source.clone_frozen().to(prior.device), prior, background, case.digest())
-    like = torch.zeros(settings.views, *prior.latent_shape, device=prior.device)
-    case_ids = tuple(f"{case.case_id}/view-{v}" for v in range(settings.views))
-    plan = DrawPlan(seed, case_ids, method.t_min, method.t_max, prior.abar.cpu(), like, method.t_law, steps)
+    plan = _draws(prior, method, settings, seed, case.case_id, method.t_law, steps)
     engine = ScoreEngine(prior, [(case.src, case.tgt)] * settings.views, cache=cache)
     scene = case.source.clone_frozen().to(prior.device).requires_grad_(True)
     reads_depth = bool(method.auxiliaries) and method.aux.reads_depth
@@ -153,32 +155,59 @@ def _module(
     engine.adapters = dict(adapters)
     psi_rows, trainable = 0, dict(adapters)
     training = None
-    if method.auxiliaries and method.aux.psi == "stored":
-        trainable.pop("psi", None)
+    if _stores_psi(method):
+        trainable.pop("psi")
     if method.auxiliaries:
         engine.training = training = AuxiliaryTraining(method.aux, trainable, plan, half=prior.half)
     module = SceneEditing(
         method, settings, steps, scene, source, views, engine, plan, adapters, training, reads_depth,  # type: ignore[arg-type]
     )  # fmt: skip
-    if "psi" in adapters and "psi" not in trainable:
+    if _stores_psi(method):
         psi_rows = _take_stored_psi(module, case, psi_store)
     return module, psi_rows
 
 
+def _stores_psi(method: Any) -> bool:
+    return "psi" in method.auxiliaries and method.aux.psi == "stored"
+
+
+def _views(prior: Prior, case: SceneCase, settings: SceneEditSettings, seed: int, name: str) -> ViewPlan:
+    """Which cameras a step looks through, drawn by seed and name."""
+    height, width = prior.image_size
+    cameras = case.cameras.cropped(width, height).to(prior.device)
+    kind = CapturedViews if settings.cameras == "train" else OrbitViews
+    return kind(cameras, settings.views, seed, name)
+
+
+def _draws(
+    prior: Prior, method: Any, settings: SceneEditSettings, seed: int, name: str, t_law: str = "uniform", steps: int = 1
+) -> DrawPlan:
+    """Timesteps and noise of the views, drawn by seed and name."""
+    like = torch.zeros(settings.views, *prior.latent_shape, device=prior.device)
+    names = tuple(f"{name}/view-{v}" for v in range(settings.views))
+    return DrawPlan(seed, names, method.t_min, method.t_max, prior.abar.cpu(), like, t_law, steps)
+
+
 def _take_stored_psi(module: SceneEditing, case: SceneCase, store: Path | None) -> int:
-    """Gives psi the weights of the store, or trains it on source views now; the rows with backward that this took."""
-    engine, plan, method = module.engine, module.plan, module.method
-    prior, psi, aux = engine.prior, engine.adapters["psi"], method.aux  # type: ignore[attr-defined]
-    source = f"{module.source.digest}/{module.settings.views}/{module.settings.cameras}/{prior.image_size}"
-    key = psi_key(prior, source, case.src, aux, (plan.t_min, plan.t_max))
+    """Gives psi the weights of the store, or trains it on source views now; the rows with backward that this took.
+
+    As in 2D its key takes the place of seed and case in the draws: whichever edit comes first, psi is the same.
+    """
+    engine, settings = module.engine, module.settings
+    method: Any = module.method
+    prior, psi, aux = engine.prior, engine.adapters["psi"], method.aux
+    source = f"{VERSION_OF_STORED_PSI}/{module.source.digest}/{settings.views}/{settings.cameras}/{prior.image_size}"
+    key = psi_key(prior, source, case.src, aux, (method.t_min, method.t_max))
     rows = 0
     if store is not None and (store / key).is_dir():
         psi.set_weights(0, psi.read(store / key))
     else:
-        training = AuxiliaryTraining(aux, {"psi": psi}, plan, half=prior.half)
+        psi.set_weights(0, prior.adapter(aux, 0, (key,)).weights(0))
+        views, draws = _views(prior, case, settings, 0, key), _draws(prior, method, settings, 0, key)
+        training = AuxiliaryTraining(aux, {"psi": psi}, draws, half=prior.half)
         with torch.enable_grad():
             for step in range(aux.psi_steps):
-                z_src = module.look_at_source(module.views.at(step), step)
+                z_src = module.look_at_source(views.at(step), step)
                 training.fresh_pass(engine, z_src, z_src, step, "psi/")
         rows = sum(engine.rows_backward)
         engine.rows_backward = [0] * len(engine.captions)
@@ -193,9 +222,10 @@ def _identity(
 ) -> dict[str, Any]:
     """Everything that the edit depends on."""
     return {
-        "version": VERSION, "prior": prior.fingerprint, "method": method.name, "method_version": method.VERSION,
-        "settings": identity_values(method), "scene_settings": identity_values(settings), "steps": steps, "seed": seed,
-        "case": case.case_id, "source": case.digest(), "src": case.src, "tgt": case.tgt,
+        "version": version_of(method), "prior": prior.fingerprint, "method": method.name,
+        "method_version": method.VERSION, "settings": identity_values(method),
+        "scene_settings": identity_values(settings), "steps": steps, "seed": seed, "case": case.case_id,
+        "source": case.digest(), "src": case.src, "tgt": case.tgt,
     }  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def test_cases_train_together_as_they_do_alone(half):
 
 
 def test_in_half_precision_an_overflow_stays_with_its_case():
-    """Case b's phi overflows in one pass: both its models wait, case a trains as if alone, and b goes on afterwards."""
+    """Case b's phi overflows in one pass: none of its gradients count, case a trains as if alone, b goes on after."""
     settings = AuxiliarySettings(lr=0.05, phi="fresh")
     step, together, training, engine = pieces(settings, gaussian_prior(), half=True)
     z_bad = step.z.clone()

@@ -1,11 +1,15 @@
 """CDS: its loss against torch's cross-entropy, its gradient against autograd on a UNet, DDS without it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from analytic_world import SIGMA, direction, gaussian_prior, make_step
+from pydantic import ValidationError
 from torch.nn import functional as F
 
 from piva.contrastive import patch_nce, patches
+from piva.errors import ConfigError
 from piva.methods.cds import CDS
 from piva.methods.dds import DDS
 from piva.noise import DrawPlan
@@ -125,4 +129,23 @@ def test_places_are_drawn_by_key_and_not_twice():
     places = method._places(16, step)
     assert places.shape == (2, 5)
     assert all(len(set(row)) == 5 for row in places.tolist())
+    assert set(places[0].tolist()) != set(places[1].tolist())  # each case has its own
     assert method._places(5, step) is None
+
+
+def test_another_seed_compares_other_places():
+    prior = gaussian_prior(SIGMA)
+    step = make_step(prior)
+    plan = DrawPlan(1, ("a", "b"), 50, 948, prior.abar, step.z_src)
+    other = replace(step, draw=lambda purpose: plan.normal(3, purpose))  # t and eps are still those of seed 0
+    some, all_ = CDS(n_patches=5, patch_sizes=(1,)), CDS(n_patches=16, patch_sizes=(1,))
+    assert not torch.equal(direction(some, prior, step), direction(some, prior, other))
+    assert torch.equal(direction(all_, prior, step), direction(all_, prior, other))
+
+
+def test_patches_larger_than_every_map_are_refused():
+    prior = gaussian_prior(SIGMA)
+    with pytest.raises(ConfigError, match=r"--method\.patch-sizes 8: the largest map has 4 places a side"):
+        direction(CDS(patch_sizes=(8, 16)), prior, make_step(prior))
+    with pytest.raises(ValidationError, match="patch_sizes"):
+        CDS(patch_sizes=(0,))

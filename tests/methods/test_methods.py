@@ -9,6 +9,7 @@ import torch
 from analytic_world import ABAR, SIGMA, direction, gaussian_prior, guided_mean, inputs, make_step, mean_of, slope
 
 from piva.editing import edit_batch
+from piva.errors import ConfigError
 from piva.methods import METHODS
 from piva.methods.dds import DDS
 from piva.methods.piva import Piva
@@ -186,6 +187,12 @@ def test_settings_are_read_without_torch():
 def test_an_empty_range_of_timesteps_is_refused():
     with pytest.raises(ValueError, match="t_min 900 is above t_max 100"):
         DDS(t_min=900, t_max=100)
+
+
+def test_a_timestep_that_the_prior_does_not_have_is_refused():
+    DDS(t_min=999, t_max=999).check_steps(200, 1000)
+    with pytest.raises(ConfigError, match=r"--method\.t-max 1000 is beyond the prior's last timestep, 999"):
+        DDS(t_max=1000).check_steps(200, 1000)
 
 
 def test_noised_latents_share_their_noise():

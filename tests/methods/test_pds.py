@@ -5,7 +5,9 @@ from itertools import pairwise
 import pytest
 import torch
 from analytic_world import ABAR, SIGMA, direction, gaussian_prior, make_step, mean_of, slope
+from pydantic import ValidationError
 
+from piva.errors import ConfigError
 from piva.methods.dds import DDS
 from piva.methods.pds import PDS
 from piva.objectives import add_noise, cfg_guided, pds_weights, x0_hat
@@ -25,10 +27,31 @@ def test_the_pull_grows_with_the_stride_and_is_none_at_stride_1():
     assert all((low < high).all() for low, high in pairwise(ratios))
 
 
-def test_weights_are_finite_at_the_smallest_timesteps():
-    psi, chi = pds_weights(ABAR, (0, 1, 5), 20)
-    assert psi.isfinite().all()
-    assert chi.isfinite().all()
+def test_where_the_stride_leads_past_0_the_step_ends_there():
+    """As if it were as long as there are timesteps left: of t = 5 at stride 20, the weights of stride 5."""
+    for t in (1, 5):
+        for found, expected in zip(pds_weights(ABAR, (t,), 20), pds_weights(ABAR, (t,), t), strict=True):
+            assert torch.equal(found, expected)
+    assert pds_weights(ABAR, (1,), 20)[0].abs() < 1e-9  # one timestep back: stride 1, which does not pull
+
+
+def test_before_timestep_0_there_is_nothing_to_match():
+    with pytest.raises(ValidationError, match="t_min"):
+        PDS(t_min=0)
+
+
+@pytest.mark.parametrize("inference_steps", [501, 1001, 3])
+def test_a_stride_is_whole(inference_steps):
+    with pytest.raises(
+        ConfigError, match=rf"--method\.inference-steps {inference_steps} does not divide .* 1000 times"
+    ):
+        PDS(inference_steps=inference_steps).check_steps(200, 1000)
+
+
+def test_the_nearest_numbers_that_do_are_named():
+    with pytest.raises(ConfigError, match="250 and 500 do"):
+        PDS(inference_steps=400).check_steps(200, 1000)
+    PDS(inference_steps=125).check_steps(200, 1000)
 
 
 def test_at_stride_1_it_is_dds_with_other_weights():

@@ -52,6 +52,12 @@ def test_a_fused_phi_saves_the_row_that_scores_it(phi, forward):
     assert output.history["rows_backward"] == [1] * 2
 
 
+def test_some_of_phi_s_settings_leave_the_others_at_vsd_s():
+    assert VSD(aux={"lr": 1e-3}).aux == VSD().aux.model_copy(update={"lr": 1e-3})
+    assert VSD().aux.phi == VSD(aux={}).aux.phi == "fresh"
+    assert VSD(aux={"phi": "fused"}).aux.phi == "fused"
+
+
 def test_there_is_no_psi_to_store():
     with pytest.raises(ValidationError, match="vsd has no psi"):
         VSD(aux={"psi": "stored"})

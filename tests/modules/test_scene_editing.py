@@ -183,10 +183,19 @@ def test_depths_are_those_of_what_is_shown(tiny_prior):
     assert (scored_phi - source_depth).abs().max() > 1e-3
 
 
-def test_blank_depth_shows_nothing(tiny_prior):
-    method = Piva(aux=FAST_AUX | {"kind": "controlnet", "depth": "blank"})
-    other = Piva(aux=FAST_AUX | {"kind": "controlnet"})
-    assert not same(edited(tiny_prior, method, steps=4), edited(tiny_prior, other, steps=4))
+@pytest.mark.parametrize("depth", ["blank", "given"])
+def test_blank_depth_shows_nothing(tiny_prior, depth):
+    shown: list[bool] = []
+    plain = type(tiny_prior).predict
+
+    class Watched(type(tiny_prior)):
+        def predict(self, x, t, embedding, segments=()):
+            shown.extend(bool(s.depth.any()) for s in segments)
+            return plain(self, x, t, embedding, segments)
+
+    prior = Watched.load(str(tiny_prior.folder), device="cpu")
+    edited(prior, Piva(aux=FAST_AUX | {"kind": "controlnet", "depth": depth, "warmup_steps": 1}), steps=2)
+    assert set(shown) == {depth == "given"}
 
 
 def test_source_rows_of_a_repeated_edit_come_from_the_cache(tiny_prior):
@@ -199,6 +208,15 @@ def test_source_rows_of_a_repeated_edit_come_from_the_cache(tiny_prior):
     assert second.history["direction_rms"] == pytest.approx(alone.history["direction_rms"], rel=1e-4)
 
 
+def test_source_rows_seen_from_an_orbit_are_those_of_as_many_views(tiny_prior):
+    """Where the cameras of an orbit are hangs on how many there are."""
+    cache, other, method = RowCache(2**24), SceneEditSettings(cameras="orbit", views=3), DDS()
+    edit_scene(tiny_prior, method, case(), SceneEditSettings(cameras="orbit", views=2), steps=2, seed=0, cache=cache)
+    found = edit_scene(tiny_prior, method, case(), other, steps=2, seed=0, cache=cache)
+    assert found.rows_cached == 0
+    assert edit_scene(tiny_prior, method, case(), other, steps=2, seed=0, cache=cache).rows_cached == 2 * 2 * 3
+
+
 def test_a_stored_psi_is_trained_once(tiny_prior, tmp_path):
     method = Piva(aux=FAST_AUX | {"psi": "stored", "psi_steps": 4})
     first, second = (
@@ -206,6 +224,27 @@ def test_a_stored_psi_is_trained_once(tiny_prior, tmp_path):
     )
     assert (first.psi_rows, second.psi_rows) == (8, 0)
     assert same(first.scene, second.scene)
+
+
+def test_a_stored_psi_is_the_same_whichever_edit_trained_it(tiny_prior, tmp_path):
+    method = Piva(lam=4.0, aux=FAST_AUX | {"psi": "stored", "psi_steps": 4})
+    other = replace(case(), case_id="another edit of the scene", tgt="a green ball")
+    edit_scene(tiny_prior, method, other, SETTINGS, steps=1, seed=1, psi_store=tmp_path)
+    (kept,) = tmp_path.iterdir()
+    found, alone = (
+        edit_scene(tiny_prior, method, case(), SETTINGS, steps=2, seed=0, psi_store=store)
+        for store in (tmp_path, tmp_path / "its own")
+    )
+    assert (found.psi_rows, alone.psi_rows) == (0, 8)
+    assert (tmp_path / "its own" / kept.name).is_dir()
+    assert same(found.scene, alone.scene)
+
+
+def test_the_log_of_an_edit_does_not_tell_of_its_warm_up(tiny_prior):
+    method = Piva(aux=FAST_AUX | {"warmup_steps": 1, "steps_per_iteration": 0})
+    output = edit_scene(tiny_prior, method, case(), SETTINGS, steps=1, seed=0)
+    assert "drift_rms" in output.history
+    assert "psi_loss" not in output.history
 
 
 def test_regularisers_hold_the_field(tiny_prior):

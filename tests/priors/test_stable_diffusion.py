@@ -12,13 +12,18 @@ from diffusers import StableDiffusionPipeline
 from harness_world import write_bench
 from PIL import Image
 
+from benchmarks.models import drop_text_encoder
 from piva.cli import main
 from piva.config import PriorConfig, identity_values
 from piva.editing import EditInput, edit_batch
 from piva.errors import ConfigError, PreflightError
+from piva.methods import METHODS
 from piva.methods.piva import Piva
 from piva.priors.stable_diffusion import StableDiffusionPrior
 from piva.records import read_run
+from piva.registry import resolve
+from piva.sampling import SAMPLERS
+from piva.sampling.batch import sample_batch
 
 
 @pytest.fixture
@@ -173,6 +178,17 @@ def test_a_run_at_another_size_without_the_text_encoder(tiny_pipeline_folder, tm
     assert Image.open(folder / "images" / "000000000000.png").size == (48, 24)
     assert main(["run", "pie-bench", *common, *prior, "--prior.image-size", "24", "30"]) == 2
     assert "takes images whose sides are multiples of 4, which 24x30 is not" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [*METHODS, *SAMPLERS])
+def test_a_method_has_all_its_words_without_the_text_encoder(tiny_pipeline_folder, name):
+    prior = StableDiffusionPrior.load(str(tiny_pipeline_folder), device="cpu")
+    method = resolve("method", METHODS | SAMPLERS, name)(**({"negative": "ugly"} if name in ("csd", "nfsd") else {}))
+    drop_text_encoder(prior, method, [("a cat", "a dog")])
+    assert prior.text_encoder is None
+    case = EditInput("a", torch.full((3, 32, 32), 0.5), "a cat", "a dog")
+    (output,) = (sample_batch if name in SAMPLERS else edit_batch)(prior, method, [case], steps=4, seed=0)
+    assert output.error is None
 
 
 def test_nothing_of_the_frozen_model_requires_grad_or_is_in_training_mode(tiny_prior):

@@ -119,7 +119,9 @@ def test_a_latent_that_is_not_finite_is_an_error(tiny_pipeline_folder):
 @pytest.mark.parametrize(
     ("steps", "t0", "said"),
     [(1000, 1.0, "--steps 1000: sdedit takes fewer than the prior's 1000 timesteps"),
-     (1, 0.5, "--steps 1 with --method.t0 0.5 makes no step")],
+     (1, 0.5, "--steps 1 with --method.t0 0.5 makes no step"),
+     (600, 0.5, "--steps 600: sdedit's would be 1 timesteps apart and end at 600 of 1000; 500 or 1000 go to the top"),
+     (266, 1.0, "--steps 266: sdedit's would be 3 timesteps apart and end at 798 of 1000; 250 or 333 go to the top")],
 )  # fmt: skip
 def test_steps_that_cannot_be_made_are_refused(tiny_prior, steps, t0, said):
     from benchmarks.models import check_method
