@@ -205,6 +205,8 @@ def _edit(job: SceneJob, scene: Scene, case: SceneEditCase, record: CaseRecord) 
     if output.error is None:
         record.seconds_step = record.seconds_edit / job.record.steps
         job.folder.append(unscored(record))
+    with disk(own):
+        checkpoint.unlink(missing_ok=True)
     course.remove()
     if output.error is not None:
         raise ValueError(output.error)

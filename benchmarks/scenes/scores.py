@@ -24,7 +24,7 @@ from piva.rendering.cameras import Cameras
 from piva.rendering.fields.settings import WHITE
 from piva.representations.radiance_field import RadianceField
 from piva.scenes.evaluation import SceneViews, render_views
-from piva.scenes.reconstruction import cropped_photographs
+from piva.scenes.reconstruction import cropped_views
 from piva.toybox.object_views import object_views
 
 VERSION = 1
@@ -107,7 +107,7 @@ def _blind_detector(scorer: SceneScorer, truth: Truth, scene: Scene, case: Scene
     if family is None or case.target is None or not case.target.closed:
         return None
     behind = scene.background(case)
-    shown = cropped_photographs(truth.train, WHITE if behind is None else behind, scene.workshop.size)
+    shown = cropped_views(truth.train, WHITE if behind is None else behind, scene.workshop.size).images
     own = SceneInput(source=shown, edited=shown, src_prompt="", tgt_prompt="", closed=True, has_front=True)
     seen: Sequence[Any] = family.score(own.to(scorer.device), scorer.cache)["janus_count"].by_view
     if any(isinstance(view, Missing) for view in seen):

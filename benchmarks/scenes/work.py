@@ -21,7 +21,7 @@ from piva.rendering.paths import evaluation_path
 from piva.representations.radiance_field import RadianceField
 from piva.scenes.editing import SceneCase
 from piva.scenes.evaluation import SceneViews, render_views
-from piva.scenes.reconstruction import color_behind, cropped_photographs, reconstruction_key
+from piva.scenes.reconstruction import color_behind, cropped_views, reconstruction_key
 from piva.scenes.stored_fields import being_made, reconstructed
 
 
@@ -127,9 +127,8 @@ class Scene:
             raise ValueError(f"{case.edit.truth}: the true edit's cameras are not the scene's")
         behind = self.background(case)
         held_out = found.test if len(found.test) else found.train
-        size = self.workshop.size
-        shown = cropped_photographs(held_out, WHITE if behind is None else behind, size)
-        return Truth(held_out.cameras.cropped(size[1], size[0]), shown, found.train)
+        shown = cropped_views(held_out, WHITE if behind is None else behind, self.workshop.size)
+        return Truth(shown.cameras, shown.images, found.train)
 
 
 @dataclass(frozen=True, eq=False)

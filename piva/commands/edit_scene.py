@@ -122,8 +122,11 @@ def main(arguments: Sequence[str]) -> int:
     check_disk(out)
     output = _edit(config, prior, case, out)
     if output.error:
-        raise PreflightError(f"the edit failed: {output.error}; try smaller --scene.lr-density and --scene.lr-color")
+        raise PreflightError(
+            f"the edit failed: {output.error}; try smaller --scene.lr-density, --scene.lr-color or --scene.lr-network"
+        )
     _keep(config, prior, capture, case, output, scorer, out, key)
+    (out / CHECKPOINT_FILE).unlink(missing_ok=True)
     return COMPLETE
 
 

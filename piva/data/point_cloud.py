@@ -9,6 +9,8 @@ import torch
 from plyfile import PlyData, PlyParseError
 from torch import Tensor
 
+COLORS = ("red", "green", "blue")
+
 
 class PointCloudError(ValueError):
     """A file is no PLY file, or has no points."""
@@ -23,13 +25,12 @@ def read_points(path: Path) -> tuple[Tensor, Tensor | None]:
     try:
         vertices = PlyData.read(path, mmap=False)["vertex"].data
         positions = np.stack([vertices[axis] for axis in "xyz"], axis=-1).astype(np.float32)
-    except (PlyParseError, OSError, ValueError, KeyError, MemoryError) as problem:
+        channels = [vertices[channel] for channel in COLORS if channel in vertices.dtype.names]
+        colours = np.stack(channels, axis=-1) if len(channels) == len(COLORS) else None
+        full = 255 if colours is not None and colours.dtype.kind in "ui" else 1
+        colours = None if colours is None else (colours / full).astype(np.float32)
+    except (PlyParseError, OSError, ValueError, KeyError, TypeError, MemoryError) as problem:
         raise PointCloudError(f"can't be read as a PLY file with vertices ({problem})") from problem
     if not np.isfinite(positions).all():
         raise PointCloudError(f"{(~np.isfinite(positions).all(-1)).sum()} points are not finite")
-    names = vertices.dtype.names
-    if not {"red", "green", "blue"}.issubset(names):
-        return torch.from_numpy(positions), None
-    colours = np.stack([vertices[channel] for channel in ("red", "green", "blue")], axis=-1)
-    full = 255 if colours.dtype.kind in "ui" else 1
-    return torch.from_numpy(positions), torch.from_numpy((colours / full).astype(np.float32)).clamp(0, 1)
+    return torch.from_numpy(positions), None if colours is None else torch.from_numpy(colours).clamp(0, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from piva.data.json_files import read_object
 from piva.data.problems import DataError, validation_sentences
@@ -82,6 +82,7 @@ class Frame(Lens):
 
     file_path: str
     transform_matrix: Pose
+    mask_path: str | None = None
 
 
 class Nerfstudio(Lens):
@@ -94,6 +95,14 @@ class Nerfstudio(Lens):
     train_filenames: list[str] | None = None
     val_filenames: list[str] | None = None
     test_filenames: list[str] | None = None
+
+    @field_validator("frames")
+    @classmethod
+    def _are_seen_whole(cls, frames: list[Frame]) -> list[Frame]:
+        masked = sum(frame.mask_path is not None for frame in frames)
+        if masked:
+            raise ValueError(f"{masked} have a mask_path: masks are not read, so take it out to fit every pixel")
+        return frames
 
 
 class SyntheticFrame(_Json):
@@ -118,12 +127,14 @@ class PathFrame(_Json):
     """Row by row."""
     fov: Annotated[float, Field(ge=NARROWEST, lt=180)]
     """Vertical, in degrees."""
+    camera_type: Literal["perspective"] = "perspective"
 
 
 class CameraPath(_Json):
     """What nerfstudio's viewer exports."""
 
     camera_path: Annotated[list[PathFrame], Field(min_length=1)]
+    camera_type: Literal["perspective"] = "perspective"
 
 
 Content = TypeVar("Content", bound=BaseModel)

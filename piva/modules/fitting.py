@@ -15,7 +15,7 @@ from lightning.pytorch.plugins.environments import LightningEnvironment
 
 
 def fit(module: L.LightningModule, steps: range, device: torch.device) -> None:
-    """One `training_step` for each number of `steps`.
+    """One `training_step` for each number of `steps`; the module is on the device afterwards.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM.
@@ -32,6 +32,7 @@ def fit(module: L.LightningModule, steps: range, device: torch.device) -> None:
         except SystemExit:  # what Lightning makes of Ctrl-C and SIGTERM, with code 0; and the next Ctrl-C is ignored
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
+    module.to(device)  # Lightning leaves it on the CPU
 
 
 @contextmanager

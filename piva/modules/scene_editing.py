@@ -49,18 +49,18 @@ class SourceViews:
     @torch.no_grad()
     def at(self, chosen: Chosen) -> tuple[Tensor, Tensor]:
         """Latents [V,C,h,w] and scaled inverse depths [V,1,H,W] of the step's cameras."""
-        missing = [i for i, view in enumerate(chosen.views) if view is None or view not in self._known]
-        found: dict[int, tuple[Tensor, Tensor]] = {}
-        if missing:
-            render = self.scene.render(chosen.cameras[missing], self.background)
-            latents, depths = self.prior.encode(render.image), scaled_inverse_depth(render.depth)
-            for n, i in enumerate(missing):
-                found[i] = latents[n], depths[n]
-                view = chosen.views[i]
-                if view is not None:
-                    self._known[view] = found[i]
-        pairs = [found[i] if i in found else self._known[int(view or 0)] for i, view in enumerate(chosen.views)]
-        return torch.stack([latent for latent, _ in pairs]), torch.stack([depth for _, depth in pairs])
+        captured = [(i, view) for i, view in enumerate(chosen.views) if view is not None]
+        if not captured:
+            return self._look(chosen.cameras)
+        for i, view in captured:
+            if view not in self._known:  # each by itself: a latent's last bits hang on what is encoded with it
+                self._known[view] = self._look(chosen.cameras[[i]])
+        pairs = [self._known[view] for _, view in captured]
+        return torch.cat([latent for latent, _ in pairs]), torch.cat([depth for _, depth in pairs])
+
+    def _look(self, cameras: Cameras) -> tuple[Tensor, Tensor]:
+        render = self.scene.render(cameras, self.background)
+        return self.prior.encode(render.image), scaled_inverse_depth(render.depth)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-WITHOUT_FLOAT64 = ("mps",)
-"""Kinds of devices that have no float64."""
 DEPTH_EPS = 1e-6
 """A ray that stops less light than this has the background's depth."""
 
@@ -40,16 +38,18 @@ class Packed:
 def before(values: Tensor, packed: Packed) -> Tensor:
     """Sum of the values nearer the camera on the same ray, [M]: sum_{j<i} v_j.
 
-    The running sum goes over all rays, in float64, so that nothing is lost when a ray's beginning is taken off.
+    On a CPU the running sum goes over all rays, in float64, so that nothing is lost when a ray's start is taken off.
+    Elsewhere rays are summed by themselves: MPS has no float64, and CUDA's running sums differ in their last bits from
+    one time to the next, so that a picture that is rendered again on the way back would have other samples.
     """
-    if values.device.type in WITHOUT_FLOAT64:
+    if values.device.type != "cpu":
         return _before_by_doubling(values, packed)
     running = values.double().cumsum(0) - values
     return (running - running[packed.first()]).to(values.dtype)
 
 
 def _before_by_doubling(values: Tensor, packed: Packed) -> Tensor:
-    """The same without float64: each ray is summed by itself, over twice as far a way in each round.
+    """The same for each ray by itself, over twice as far a way in each round.
 
     (Hillis and Steele, "Data parallel algorithms", 1986.)
     """

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -226,10 +227,13 @@ class RadianceField(nn.Module):
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as problem:
             raise PreflightError(f"{path} is no safetensors file: {problem}") from problem
-        space = Space(tensors["space.center"], float(tensors["space.scale"]), facts["bounded"])
-        scene = cls(FieldSettings.model_validate(facts["settings"]), space)
-        scene.occupancy.cells = tensors["occupancy.cells"]  # whose resolution may be another one
-        scene.load_state_dict(tensors)
+        try:
+            space = Space(tensors["space.center"], float(tensors["space.scale"]), facts["bounded"])
+            scene = cls(FieldSettings.model_validate(facts["settings"]), space)
+            scene.occupancy.cells = tensors["occupancy.cells"]  # whose resolution may be another one
+            scene.load_state_dict(tensors)
+        except (KeyError, ValidationError, RuntimeError) as problem:
+            raise PreflightError(f"{path} holds no radiance field that this version reads: {problem}") from problem
         scene.orient = torch.tensor(facts["orient"]) if "orient" in facts else None
         return scene.to(device)
 

@@ -111,7 +111,8 @@ def edit_scene(
         on_scene: called after each step with the number of steps done and the field as it is.
         cache: source rows of earlier edits with the same draws; worth having in a sweep.
         psi_store: folder where stored psi are kept between runs (aux.psi = stored).
-        checkpoint: file to go on from, and to write now and then; removed at the end.
+        checkpoint: file to go on from, and to write now and then, and at the end; whoever has kept the field removes
+            it.
 
     Raises:
         ConfigError: for settings that do not suit the prior.

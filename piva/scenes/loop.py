@@ -21,7 +21,7 @@ def do_steps(
     on_step: Callable[[dict[str, Any]], None] | None,
     on_scene: Callable[[int, RadianceField], None] | None,
 ) -> None:
-    """Does what is left of an edit's steps, and removes its checkpoint.
+    """Does what is left of an edit's steps. Its checkpoint stays until the field is kept.
 
     Args:
         module: the loop, on its device, with `scene` and `on_step`.
@@ -39,7 +39,7 @@ def do_steps(
     module.on_step = done
     fit(module, range(kept.steps, steps), module.scene.space.center.device)
     module.scene.refresh_occupancy()
-    kept.remove()
+    kept.write()
 
 
 class History:

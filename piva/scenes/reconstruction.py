@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,15 +155,25 @@ def photographs(views: Views, color: Sequence[float] | Tensor) -> Tensor:
     return torch.lerp(behind, views.images[:, :3], views.images[:, 3:])
 
 
-def cropped_photographs(views: Views, color: Sequence[float] | Tensor, size: tuple[int, int]) -> Tensor:
-    """Photographs as `Cameras.cropped` shows them: their middle part in this (H, W), rounded to 8 bits: [V,3,H,W]."""
+def cropped_views(views: Views, color: Sequence[float] | Tensor, size: tuple[int, int]) -> Views:
+    """The middle of the photographs in this (H, W), on `color`, and its cameras; [V,3,H,W], rounded to 8 bits.
+
+    `Cameras.cropped` has the exact middle. Where the margin is odd, photographs are cut half a pixel before it, and the
+    cameras follow.
+    """
     shown = photographs(views, color)
     height, width = shown.shape[-2:]
     share = min(height / size[0], width / size[1])
     rows, columns = round(size[0] * share), round(size[1] * share)
     top, left = (height - rows) // 2, (width - columns) // 2
     middle = shown[..., top : top + rows, left : left + columns]
-    return torch.stack([to_eight_bits(resize_image(picture, size)) for picture in middle])
+    images = torch.stack([to_eight_bits(resize_image(picture, size)) for picture in middle])
+    cameras = views.cameras.cropped(size[1], size[0])
+    before = [((width - columns) / 2 - left) * size[1] / columns, ((height - rows) / 2 - top) * size[0] / rows]
+    return Views(
+        replace(cameras, center=cameras.center + cameras.center.new_tensor(before)),
+        images.to(views.images.device), views.names,
+    )  # fmt: skip
 
 
 @torch.no_grad()

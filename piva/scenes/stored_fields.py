@@ -14,7 +14,7 @@ from piva.data.scenes import SceneCapture
 from piva.disk import disk
 from piva.modules.reconstruction_settings import ReconstructionSettings
 from piva.representations.radiance_field import RadianceField
-from piva.scenes.reconstruction import FIELD_FILE, reconstruct, reconstruction_key
+from piva.scenes.reconstruction import CHECKPOINT_FILE, FIELD_FILE, reconstruct, reconstruction_key
 
 LOCK_FILE = "lock"
 
@@ -36,6 +36,7 @@ def reconstructed(
         with _alone(folder):
             if not file.is_file():
                 return reconstruct(capture, settings, folder, device, on_step)
+    (folder / CHECKPOINT_FILE).unlink(missing_ok=True)  # of a fit that was killed when the field was written
     return RadianceField.load(file, device), 0.0
 
 

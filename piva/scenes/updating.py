@@ -26,7 +26,7 @@ from piva.rendering.fields.settings import WHITE
 from piva.representations.radiance_field import RadianceField
 from piva.scenes.editing import SceneCase, SceneEditOutput
 from piva.scenes.loop import History, do_steps
-from piva.scenes.reconstruction import cropped_photographs
+from piva.scenes.reconstruction import cropped_views
 
 VERSION = 1
 """Raised when the same scene and settings give another edit."""
@@ -129,13 +129,13 @@ def _module(
 ) -> DatasetUpdate:
     if case.captured is None:
         raise ValueError(f"{case.case_id} comes without its photographs")
-    height, width = prior.image_size
+    white = torch.tensor(WHITE)
+    captured = cropped_views(case.captured, white if case.background is None else case.background, prior.image_size)
+    captured = captured.to(prior.device)
     behind = None if case.background is None else case.background.to(prior.device)
-    views = case.captured.to(prior.device)
-    captured = cropped_photographs(views, torch.tensor(WHITE) if behind is None else behind, prior.image_size)
     return DatasetUpdate(
         method, settings, steps, case.source.clone_frozen().to(prior.device).requires_grad_(True),
-        views.cameras.cropped(width, height), captured, behind,
+        captured.cameras, captured.images, behind,
         InstructedSampler(prior, method.guidance, method.guidance_image, method.sampler_steps), case.instruction,
         perceptual if method.lpips_weight else None, seed, case.case_id,
     )  # fmt: skip

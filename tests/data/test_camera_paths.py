@@ -47,6 +47,15 @@ def test_what_is_no_camera_path_is_refused(tmp_path, content):
         read_path(file, (8, 8), None)
 
 
+@pytest.mark.parametrize("place", ["path", "frame"])
+def test_a_panorama_is_refused(tmp_path, place):
+    content = json.loads(one_camera(50, 0))
+    (content if place == "path" else content["camera_path"][0])["camera_type"] = "equirectangular"
+    (tmp_path / "path.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="camera_type: Input should be 'perspective'"):
+        read_path(tmp_path / "path.json", (8, 8), None)
+
+
 def test_rows_may_be_lists_of_their_own(tmp_path):
     pose = torch.arange(16.0).view(4, 4)
     (tmp_path / "path.json").write_text(json.dumps({"camera_path": [{"camera_to_world": pose.tolist(), "fov": 90}]}))

@@ -59,6 +59,9 @@ def test_without_colours(tmp_path):
         ASCII.replace("1.5", "nan"),
         ASCII.replace("1.5", "one"),
         ASCII.replace("vertex 2", "vertex 900000000000000"),
+        ASCII.replace("uint8 red", "list uint8 uint8 red")
+        .replace("3 255 0", "3 2 255 7 0")
+        .replace("0 0 102", "0 1 0 102"),
     ],
 )
 def test_what_is_no_point_cloud_is_a_sentence(tmp_path, content):

@@ -46,6 +46,10 @@ def _problems(folder, **options):
             lambda content: content.update(camera_model="OPENCV_FISHEYE"),
             "transforms.json: camera_model: 'OPENCV_FISHEYE' is not read, only OPENCV and PINHOLE are",
         ),
+        (
+            _first(mask_path="masks/00.png"),
+            "transforms.json: frames: 1 have a mask_path: masks are not read, so take it",
+        ),
         (lambda content: content.update(orientation_override="pca"), "transforms.json: orientation_override: Input"),
         (_matrix(1, 3, float("nan")), "transforms.json: frames[0].transform_matrix[1][3]: Input should be a finite"),
         (_matrix(0, 0, 5.0), "transforms.json: frames[0].transform_matrix: is not a rotation and a translation"),

@@ -12,7 +12,11 @@ from piva.data.depth import scaled_inverse_depth
 from piva.methods.dds import DDS
 from piva.methods.piva import Piva
 from piva.methods.sds import SDS
+from piva.modules.scene_editing import SourceViews
 from piva.modules.scene_settings import SceneEditSettings
+from piva.priors.stable_diffusion import StableDiffusionPrior
+from piva.rendering.view_plan import Chosen
+from piva.rendering.volume import opacity_entropy
 from piva.representations.radiance_field import RadianceField
 from piva.scenes.editing import SceneCase, edit_scene
 from piva.scores import RowCache
@@ -137,7 +141,24 @@ def test_an_interrupted_edit_ends_as_an_uninterrupted_one(tiny_prior, aux, tmp_p
     assert same(resumed.scene, whole.scene)
     assert resumed.history == whole.history
     assert (resumed.unet_rows, resumed.unet_rows_backward) == (whole.unet_rows, whole.unet_rows_backward)
-    assert not (tmp_path / "c.safetensors").exists()
+    again = edit_scene(
+        tiny_prior, method, case(), SETTINGS, seed=0, checkpoint=tmp_path / "c.safetensors",
+        on_step=lambda line: pytest.fail("it was finished"), **options,
+    )  # fmt: skip
+    assert same(again.scene, whole.scene)
+    assert again.history == whole.history
+
+
+def test_a_view_of_the_source_is_the_same_in_whatever_company_it_was_first_seen():
+    """Otherwise a resumed edit, which looks at them anew, would not end as an uninterrupted one."""
+    prior, start = StableDiffusionPrior.load("toybox", device="cpu"), case()
+    cameras = start.cameras.cropped(*reversed(prior.image_size))
+    seen = []
+    for first in ((0, 1), (1,)):
+        source = SourceViews(start.source, prior, None, "")
+        source.at(Chosen(cameras[list(first)], first))
+        seen.append(source.at(Chosen(cameras[[1, 2]], (1, 2)))[0])
+    assert torch.equal(*seen)
 
 
 def test_a_checkpoint_of_other_settings_is_not_gone_on_from(tiny_prior, tmp_path, monkeypatch):
@@ -254,8 +275,18 @@ def test_regularisers_hold_the_field(tiny_prior):
 
     free, held = (edited(tiny_prior, DDS(), SceneEditSettings(anchor=w), steps=6) for w in (0.0, 1e4))
     assert distance(held) < 0.8 * distance(free)
-    for name in ("roughness", "opacity"):
-        assert not same(edited(tiny_prior, DDS(), SceneEditSettings(**{name: 1.0})), edited(tiny_prior, DDS()))
+
+
+def test_roughness_smooths_and_opacity_makes_rays_all_or_nothing(tiny_prior):
+    view = case().cameras[0].cropped(32, 32)
+    points = torch.rand(4096, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    measures = {
+        "roughness": lambda scene: scene.field.roughness(points).item(),
+        "opacity": lambda scene: opacity_entropy(scene.render(view).opacity).mean().item(),
+    }
+    for name, measure in measures.items():
+        free, held = (edited(tiny_prior, DDS(), SceneEditSettings(**{name: w}), steps=6) for w in (0.0, 1e3))
+        assert measure(held) < 0.95 * measure(free)
 
 
 def test_auxiliaries_are_the_scene_s_not_the_view_s(tiny_prior):

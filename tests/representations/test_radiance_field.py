@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -173,6 +174,21 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     for name, sentence in (("other", "no radiance field"), ("text", "no safetensors"), ("none", "no such file")):
         with pytest.raises(PreflightError, match=sentence):
             RadianceField.load(tmp_path / f"{name}.safetensors")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"settings": {}}, {"settings": {"kind": "mesh"}, "bounded": True}, {"settings": {}, "bounded": True}],
+    ids=["no space", "unknown kind", "other numbers"],
+)
+def test_a_file_of_other_facts_is_refused(tmp_path, facts):
+    from safetensors.torch import save_file
+
+    tensors = {"space.center": torch.zeros(3), "space.scale": torch.ones(()), "occupancy.cells": torch.ones(1, 1, 1)}
+    header = {"piva_radiance_field": json.dumps({"version": 1} | facts)}
+    save_file(tensors, tmp_path / "field.safetensors", metadata=header)
+    with pytest.raises(PreflightError, match="holds no radiance field that this version reads"):
+        RadianceField.load(tmp_path / "field.safetensors")
 
 
 def test_a_frozen_clone_stays_when_the_field_changes():

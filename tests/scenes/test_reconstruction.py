@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from piva.rendering.fields.settings import FieldSettings
 from piva.representations.radiance_field import RadianceField
 from piva.scenes.reconstruction import (
     color_behind,
-    cropped_photographs,
+    cropped_views,
     held_out,
     photographs,
     read_record,
@@ -173,16 +174,24 @@ def test_what_is_behind_a_scene():
             color_behind(*learned, blue)
 
 
-def test_cropped_photographs_show_what_cropped_cameras_see():
-    cameras = orbit(torch.tensor([10.0, 200.0]), 20.0, 3.0, torch.zeros(3), 40.0, (48, 64))
+@pytest.mark.parametrize("shape", [(48, 64), (48, 65)])
+def test_cropped_photographs_show_what_their_cameras_see(shape):
+    cameras = orbit(torch.tensor([10.0, 200.0]), 20.0, 3.0, torch.zeros(3), 40.0, shape)
     views = Views(cameras, ball_pictures(cameras, alpha=True), ("a", "b"))
-    cropped = cameras.cropped(24, 24)
-    seen = cropped_photographs(views, torch.zeros(3), (24, 24))
-    drawn = ball_pictures(cropped, alpha=True)
-    wanted = drawn[:, :3] * drawn[:, 3:]
-    assert seen.shape == (2, 3, 24, 24)
-    assert (seen - wanted).abs().mean() < 0.02
-    assert torch.equal(cropped_photographs(views, torch.zeros(3), (48, 64)) * 255, (seen_whole(views) * 255).round())
+    seen = cropped_views(views, torch.zeros(3), (24, 24))
+    wanted, beside = (
+        drawn[:, :3] * drawn[:, 3:]
+        for drawn in (ball_pictures(view, alpha=True) for view in (seen.cameras, shifted(seen.cameras, 0.25)))
+    )
+    assert seen.images.shape == (2, 3, 24, 24)
+    assert (seen.images - wanted).abs().mean() < 0.02
+    assert (seen.images - wanted).square().mean() < (seen.images - beside).square().mean()  # half a pixel before
+    whole = cropped_views(views, torch.zeros(3), shape)
+    assert torch.equal(whole.images * 255, (seen_whole(views) * 255).round())
+
+
+def shifted(cameras, pixels):
+    return replace(cameras, center=cameras.center - torch.tensor([pixels, 0.0]))
 
 
 def seen_whole(views):
