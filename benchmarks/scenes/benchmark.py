@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from benchmarks.running.plan import Contents, unreadable
 from piva.data.edits import SceneEdit, find_edits, read_edits
 from piva.data.problems import DataError
-from piva.data.scene_files import list_scene
+from piva.data.scene_files import is_bounded, list_scene
 from piva.errors import ConfigError, PreflightError
 from piva.folders import cache_folder
 from piva.keys import digest, file_hash
@@ -153,6 +153,10 @@ class SceneBenchmark:
         return [
             SceneEditCase(edit, worlds.get(edit.folder), worlds.get(edit.truth), shown.get(edit.id)) for edit in chosen
         ]
+
+    def has_bounded(self, root: Path) -> bool:
+        """Whether any of its scenes ends within a cube. Raises as `cases` does."""
+        return any(is_bounded(case.edit.folder) for case in self.cases(root) if case.edit.fault is None)
 
     def contents(self, case: SceneEditCase, instructed: bool = False) -> Contents:
         """Hashes of a case, for its record.

@@ -47,7 +47,7 @@ def describe(
     """
     method = config.method
     data = {
-        "scene": identity_values(config.scene), "scene_version": loop_version(method),
+        "scene": identity_values(config.scene), "scene_version": loop_version(method, benchmark.has_bounded(root)),
         "reconstruction": identity_values(config.reconstruction.here()),
         "reconstruction_version": reconstruction.VERSION, "downscale": config.downscale,
     }  # fmt: skip
@@ -58,10 +58,10 @@ def describe(
     return run_record(benchmark, root, made, evaluation_ids(scorer.spec, config.eval_views))
 
 
-def loop_version(method: Any) -> int:
-    """Version of the loop that edits scenes with a method."""
+def loop_version(method: Any, bounded: bool) -> int:
+    """Version of the loop that edits scenes with a method; `bounded`: some of them are."""
     if not follows_instructions(method):
-        return editing.version_of(method)
+        return editing.version_of(method, bounded)
     from piva.scenes import updating
 
     return updating.VERSION

@@ -145,8 +145,9 @@ def _case(
     from piva.scenes.reconstruction import reconstruction_key
 
     facts = {
-        "version": loop_version(config.method), "field": reconstruction_key(capture, config.reconstruction),
-        "source": config.source, "target": config.target, "background": behind, "scene": identity_values(config.scene),
+        "version": loop_version(config.method, capture.bounded),
+        "field": reconstruction_key(capture, config.reconstruction), "source": config.source, "target": config.target,
+        "background": behind, "scene": identity_values(config.scene),
     }  # fmt: skip
     if follows_instructions(config.method):
         facts["instruction"] = config.instruction

@@ -56,6 +56,11 @@ def is_scene(folder: Path) -> bool:
     return (folder / NERFSTUDIO).is_file() or (folder / SYNTHETIC).is_file()
 
 
+def is_bounded(folder: Path) -> bool:
+    """Whether a scene ends within a cube: NeRF-synthetic's do."""
+    return (folder / SYNTHETIC).is_file() and not (folder / NERFSTUDIO).is_file()
+
+
 def list_scene(root: Path) -> Listing:
     """What the resolved folder `root` lists; nerfstudio's file is taken where both are there.
 

@@ -25,7 +25,7 @@ from piva.rendering.cameras import Cameras, Rays, focus
 NEAR = 0.3
 """Of scale: nothing nearer to a camera is seen."""
 FAR = 100.0
-"""Of scale: where rays of an unbounded scene end."""
+"""Of scale: where rays of an unbounded scene end, and what is behind any scene."""
 MARGIN = 1e-4
 """Around a box, in field coordinates: against rounding."""
 
@@ -58,7 +58,7 @@ class Steps:
     distance: Tensor  # [K,S+1] the same along the ray, scene units
     inside: Tensor  # [K,S] bool: the step's middle is on the ray's way through the scene
     count: int  # steps of the ray that has most, those not worth a look too
-    far: Tensor  # [N] distance at which the ray leaves the scene
+    far: Tensor  # [N] distance of what is behind the scene
 
 
 class Space(nn.Module):
@@ -105,7 +105,7 @@ class Space(nn.Module):
             middle = -(offset * rays.directions).sum(-1)  # [N] tau = 0: the point nearest to the center
             start = contracted_distance(NEAR - middle)
             stop = torch.full_like(start, float(contracted_distance(torch.tensor(FAR))))
-        far = self.scale * (stop if self.bounded else stop.new_full(stop.shape, FAR))
+        far = self.scale * stop.new_full(stop.shape, FAR)
         enter, leave = start, stop
         if self.bounded and box is not None:
             enter, leave = _through_box(offset, rays.directions, box + box.new_tensor([[-MARGIN], [MARGIN]]))

@@ -33,8 +33,9 @@ from piva.scores import ScoreEngine, SourceRows
 
 VERSION = 1
 """Raised when the same scene and settings give another edit."""
-VERSION_OF_STORED_PSI = 2
-"""The same where psi is stored. Up to 1 its draws were the seed's and the edit's, whichever came first."""
+VERSION_MENDED = 2
+"""The same where psi is stored, whose draws were those of whichever edit came first, and where auxiliaries read the
+depth of a bounded scene, whose background was no farther than where rays leave the cube, or miss it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +83,9 @@ class SceneEditOutput:
     note: str | None = None  # what became of prompts that are too long
 
 
-def version_of(method: Any) -> int:
-    """Version of the loop with a method."""
-    return VERSION_OF_STORED_PSI if _stores_psi(method) else VERSION
+def version_of(method: Any, bounded: bool) -> int:
+    """Version of the loop with a method, in scenes that are bounded or not (`piva.data.scenes.SceneCapture`)."""
+    return VERSION_MENDED if _stores_psi(method) or (bounded and _reads_depth(method)) else VERSION
 
 
 def edit_scene(
@@ -149,7 +150,6 @@ def _module(
     plan = _draws(prior, method, settings, seed, case.case_id, method.t_law, steps)
     engine = ScoreEngine(prior, [(case.src, case.tgt)] * settings.views, cache=cache)
     scene = case.source.clone_frozen().to(prior.device).requires_grad_(True)
-    reads_depth = bool(method.auxiliaries) and method.aux.reads_depth
     if method.auxiliaries and method.aux.kind != "lora":
         engine.depth = torch.zeros(settings.views, 1, height, width, device=prior.device)  # blank
     adapters: dict[str, Adapter] = {n: prior.adapter(method.aux, seed, (case.case_id,)) for n in method.auxiliaries}
@@ -161,7 +161,7 @@ def _module(
     if method.auxiliaries:
         engine.training = training = AuxiliaryTraining(method.aux, trainable, plan, half=prior.half)
     module = SceneEditing(
-        method, settings, steps, scene, source, views, engine, plan, adapters, training, reads_depth,  # type: ignore[arg-type]
+        method, settings, steps, scene, source, views, engine, plan, adapters, training, _reads_depth(method),  # type: ignore[arg-type]
     )  # fmt: skip
     if _stores_psi(method):
         psi_rows = _take_stored_psi(module, case, psi_store)
@@ -170,6 +170,10 @@ def _module(
 
 def _stores_psi(method: Any) -> bool:
     return "psi" in method.auxiliaries and method.aux.psi == "stored"
+
+
+def _reads_depth(method: Any) -> bool:
+    return bool(method.auxiliaries) and method.aux.reads_depth
 
 
 def _views(prior: Prior, case: SceneCase, settings: SceneEditSettings, seed: int, name: str) -> ViewPlan:
@@ -197,7 +201,7 @@ def _take_stored_psi(module: SceneEditing, case: SceneCase, store: Path | None) 
     engine, settings = module.engine, module.settings
     method: Any = module.method
     prior, psi, aux = engine.prior, engine.adapters["psi"], method.aux
-    source = f"{VERSION_OF_STORED_PSI}/{module.source.digest}/{settings.views}/{settings.cameras}/{prior.image_size}"
+    source = f"{VERSION_MENDED}/{module.source.digest}/{settings.views}/{settings.cameras}/{prior.image_size}"
     key = psi_key(prior, source, case.src, aux, (method.t_min, method.t_max))
     rows = 0
     if store is not None and (store / key).is_dir():
@@ -223,7 +227,7 @@ def _identity(
 ) -> dict[str, Any]:
     """Everything that the edit depends on."""
     return {
-        "version": version_of(method), "prior": prior.fingerprint, "method": method.name,
+        "version": version_of(method, case.source.space.bounded), "prior": prior.fingerprint, "method": method.name,
         "method_version": method.VERSION, "settings": identity_values(method),
         "scene_settings": identity_values(settings), "steps": steps, "seed": seed, "case": case.case_id,
         "source": case.digest(), "src": case.src, "tgt": case.tgt,

@@ -18,7 +18,7 @@ from piva.priors.stable_diffusion import StableDiffusionPrior
 from piva.rendering.view_plan import Chosen
 from piva.rendering.volume import opacity_entropy
 from piva.representations.radiance_field import RadianceField
-from piva.scenes.editing import SceneCase, edit_scene
+from piva.scenes.editing import SceneCase, edit_scene, version_of
 from piva.scores import RowCache
 
 FAST_AUX = {"lr": 1e-2}  # so that a few steps of training show
@@ -217,6 +217,13 @@ def test_blank_depth_shows_nothing(tiny_prior, depth):
     prior = Watched.load(str(tiny_prior.folder), device="cpu")
     edited(prior, Piva(aux=FAST_AUX | {"kind": "controlnet", "depth": depth, "warmup_steps": 1}), steps=2)
     assert set(shown) == {depth == "given"}
+
+
+def test_what_was_mended_for_some_methods_alone_is_a_version_of_theirs():
+    control, stored = Piva(aux={"kind": "controlnet"}), Piva(aux={"psi": "stored"})
+    blank = Piva(aux={"kind": "controlnet", "depth": "blank"})
+    assert [version_of(method, bounded=True) for method in (DDS(), Piva(), blank, control, stored)] == [1, 1, 1, 2, 2]
+    assert [version_of(method, bounded=False) for method in (DDS(), Piva(), blank, control, stored)] == [1, 1, 1, 1, 2]
 
 
 def test_source_rows_of_a_repeated_edit_come_from_the_cache(tiny_prior):

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from piva.data.depth import scaled_inverse_depth
 from piva.errors import PreflightError
 from piva.rendering.cameras import all_rays, orbit
 from piva.rendering.fields.settings import FieldSettings
@@ -63,9 +64,22 @@ def test_beside_the_sphere_there_is_the_background_at_the_far_end():
     seen = scene.render(view)
     assert seen.opacity[0, 0, 0, 0] == 0
     torch.testing.assert_close(seen.image[0, :, 0, 0], torch.tensor([0.2, 0.4, 0.6]))
-    assert seen.depth[0, 0, 0, 0] > DISTANCE
     green = torch.tensor([0.0, 1.0, 0.0])
     assert torch.equal(scene.render(view, green).image[0, :, 0, 0], green)
+
+
+@pytest.mark.parametrize("elevation", [0.0, 20.0, 60.0])
+@pytest.mark.parametrize("bounded", [True, False])
+def test_nothing_is_nearer_than_the_sphere_nor_farther_than_the_background(elevation, bounded):
+    """Also where rays graze the cube, or miss it."""
+    view = orbit(torch.tensor([10.0, 55.0]), elevation, DISTANCE, torch.zeros(3), 60.0, (24, 24))
+    seen = ball(bounded).render(view)
+    solid, clear = seen.opacity > 0.99, seen.opacity == 0
+    assert min(solid.sum(), clear.sum()) > 100
+    assert seen.depth[solid].max() < DISTANCE < seen.depth[clear].min()
+    shown = scaled_inverse_depth(seen.depth)
+    assert shown[solid].min() > 0.5
+    assert shown[clear].max() < 0.15
 
 
 def test_each_view_can_have_its_own_background():
