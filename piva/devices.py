@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from piva.errors import PreflightError
+from piva.errors import MachineError
 
 
 def pick_device(device: str, flag: str = "--prior.device") -> torch.device:
@@ -16,7 +16,7 @@ def pick_device(device: str, flag: str = "--prior.device") -> torch.device:
         flag: that names it, for the error.
 
     Raises:
-        PreflightError: when this machine does not have it.
+        MachineError: when this machine does not have it.
     """
     if device == "auto":
         has_mps = torch.backends.mps.is_available()
@@ -24,7 +24,7 @@ def pick_device(device: str, flag: str = "--prior.device") -> torch.device:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise PreflightError(f"{flag} {device}: this machine does not have it") from error
+        raise MachineError(f"{flag} {device}: this machine does not have it") from error
     return torch.device(device)
 
 

@@ -9,3 +9,7 @@ class ConfigError(ValueError):
 
 class PreflightError(RuntimeError):
     """Weights, data, disk or device are not fit for the work (exit code 3)."""
+
+
+class MachineError(PreflightError):
+    """The disk, the device or the cluster is at fault, so that other work would fare no better here."""

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from piva.cache import Tensors
+from piva.disk import draft_of
 
 
 class RowStore:
@@ -87,7 +88,7 @@ class RowStore:
     def _write(self, group: Hashable) -> None:
         path, rows = self._path(group), self._groups[group]
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.partial")
+        draft = draft_of(path)
         entries = torch.tensor(list(rows), dtype=torch.int64)  # [N,2]
         stacked = torch.stack(list(rows.values())).cpu()
         try:

@@ -6,7 +6,8 @@ import os
 import pytest
 from PIL import Image
 
-from piva.disk import write_atomically, write_png
+from piva.disk import draft_of, write_atomically, write_png
+from piva.records.run_files import is_temporary, writer_is_gone
 
 
 @pytest.fixture
@@ -24,6 +25,14 @@ def test_a_file_is_waited_for_unless_told_otherwise(tmp_path, waits):
     assert len(waits) == 1
     assert (tmp_path / "a").read_bytes() == b"22"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_processes_of_one_number_in_two_containers_have_drafts_of_their_own(tmp_path):
+    one, other = draft_of(tmp_path / "a.png"), draft_of(tmp_path / "a.png")
+    assert one != other
+    assert is_temporary(one.name)
+    assert not writer_is_gone(one.name)
+    assert writer_is_gone(one.name.replace(str(os.getpid()), "99999999"))
 
 
 def test_an_image_is_not_waited_for_and_its_hash_is_the_file_s(tmp_path, waits):

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from piva.interrupts import finishing
+from piva.interrupts import finishing, interruptible
 from piva.records import read_cases
 
 WRITER = """
@@ -27,12 +27,25 @@ with RunFolder(Path({folder!r})) as folder:
 """
 
 
-@pytest.fixture
-def interrupt():
-    """Sends this process what Ctrl-C sends, with Python's own handler."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield lambda: os.kill(os.getpid(), signal.SIGINT)
-    signal.signal(signal.SIGINT, before)
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def interrupt(request):
+    """Sends this process what Ctrl-C sends, or one of its kin, with Python's own handler."""
+    with interruptible():
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield lambda: os.kill(os.getpid(), request.param)
+        signal.signal(signal.SIGINT, before)
+
+
+def test_what_nohup_ignores_stays_ignored_and_handlers_come_back():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    usual = signal.getsignal(signal.SIGTERM)
+    try:
+        with interruptible():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM) == usual
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_what_is_within_is_done_first(interrupt):

@@ -30,13 +30,19 @@ from benchmarks.running.plan import Batch, Plan
 from benchmarks.running.recording import begun, close, note_failure
 from benchmarks.running.runs import Runs
 from benchmarks.running.watching import Observer, Stopped, Watchers
-from piva.errors import ConfigError, PreflightError
+from piva.errors import ConfigError, MachineError, PreflightError
 from piva.records import CaseRecord, RunFolder, RunRecord
 from piva.tracking import Look
 
 TRIES = 2
 """Workers that may die of the same work before it is taken apart, or given up. Ours."""
 SECONDS_OF_WAITING = 1.0
+
+
+KINDS = {
+    "configuration": ConfigError, "preflight": PreflightError, "machine": MachineError, "program": RuntimeError,
+}  # fmt: skip
+"""What is raised here for what a worker's `Failed` says."""
 
 
 class WorkerDied(Exception):
@@ -131,8 +137,7 @@ class Dispatch:
             self._owner.folder.append(message.record)
             self._note(worker, message.record)
         elif isinstance(message, Failed):
-            kinds = {"configuration": ConfigError, "preflight": PreflightError, "program": RuntimeError}
-            raise kinds[message.kind](message.why)
+            raise KINDS[message.kind](message.why)
         elif isinstance(message, Died):
             self._bury(worker, message.why)
         else:

@@ -75,7 +75,7 @@ class Done:
 class Failed:
     """Something is wrong that is no case's result: settings, machine, or the program itself."""
 
-    kind: Literal["configuration", "preflight", "program"]
+    kind: Literal["configuration", "preflight", "machine", "program"]
     why: str
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from piva.config import RaySettings
-from piva.errors import ConfigError, PreflightError
+from piva.errors import ConfigError, MachineError
 
 STORE_BYTES = 200 * 2**20
 """Of a local cluster, for what workers say: small pictures. Ours; without it Ray takes 30 % of the memory."""
@@ -30,7 +30,7 @@ def check_cluster(settings: RaySettings) -> None:
 
     Raises:
         ConfigError: Ray is not installed, or the address is none.
-        PreflightError: nothing answers there; Ray itself would try for minutes.
+        MachineError: nothing answers there; Ray itself would try for minutes.
     """
     if importlib.util.find_spec("ray") is None:
         raise ConfigError('--executor ray needs Ray: pip install "piva[ray]"')
@@ -42,7 +42,7 @@ def check_cluster(settings: RaySettings) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
     except (OSError, OverflowError) as problem:
-        raise PreflightError(f"no Ray cluster answers at --ray.address {settings.address}: {problem}") from problem
+        raise MachineError(f"no Ray cluster answers at --ray.address {settings.address}: {problem}") from problem
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def joined(settings: RaySettings, local_cpus: float) -> Iterator[None]:
         local_cpus: that a local one has.
 
     Raises:
-        PreflightError: it cannot be joined, or started.
+        MachineError: it cannot be joined, or started.
     """
     os.environ |= QUIET if settings.address else QUIET | AT_OUR_PRIORITY
     import ray
@@ -71,7 +71,7 @@ def joined(settings: RaySettings, local_cpus: float) -> Iterator[None]:
             ray.init(**where, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as problem:  # what Ray raises has no common base
         named = f"join the Ray cluster {settings.address}" if settings.address else "start Ray on this machine"
-        raise PreflightError(f"cannot {named}: {str(problem).strip().splitlines()[0]}") from problem
+        raise MachineError(f"cannot {named}: {str(problem).strip().splitlines()[0]}") from problem
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.executors.messages import Died, Done, Failed, Message, Ready
 from benchmarks.executors.ray_cluster import gpus_each, joined, places, resources
 from benchmarks.executors.station import Order, Station
-from piva.errors import ConfigError, PreflightError
+from piva.errors import ConfigError, MachineError
 from piva.records import read_run
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class RayCrew:
         device: as `--prior.device` names it.
 
     Raises:
-        PreflightError: the cluster cannot be joined, or has no node for a worker.
+        MachineError: the cluster cannot be joined, or has no node for a worker.
     """
 
     def __init__(self, order: Order, units: int, workers: int | None, settings: RaySettings, device: str) -> None:
@@ -175,7 +175,7 @@ class RayCrew:
         self._gpus = gpus_each(self._settings, self._device, nodes)
         room = places(nodes, cpus, self._gpus)
         if not room and (self._workers is None or self._settings.address is None):
-            raise PreflightError(
+            raise MachineError(
                 f"no node of the Ray cluster has {cpus:g} CPUs and {self._gpus:g} GPUs for a worker: "
                 "--ray.cpus and --ray.gpus say what one takes"
             )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.sweeps.crew import threads_each
 from piva.config import SlurmSettings
 from piva.disk import write_atomically
-from piva.errors import COMPLETE, SOME_FAILED, ConfigError, PreflightError
+from piva.errors import COMPLETE, SOME_FAILED, ConfigError, MachineError
 
 if TYPE_CHECKING:
     from submitit import Job
@@ -32,9 +32,9 @@ def check_installed() -> None:
 
 
 def check_cluster(settings: SlurmSettings) -> None:
-    """Raises PreflightError where no job can be submitted."""
+    """Raises MachineError where no job can be submitted."""
     if settings.cluster == "slurm" and not (shutil.which("sbatch") and shutil.which("srun")):
-        raise PreflightError(
+        raise MachineError(
             "there is no Slurm on this machine (no sbatch): start it where there is, as on a login node, "
             "or try it out here with --slurm.cluster local"
         )
@@ -105,7 +105,7 @@ def submit(settings: SlurmSettings, folder: Path, name: str, commands: Mapping[s
         commands: shard -> words after `piva`.
 
     Raises:
-        PreflightError: the cluster refuses.
+        MachineError: the cluster refuses.
     """
     from submitit.core.utils import FailedJobError
 
@@ -113,7 +113,7 @@ def submit(settings: SlurmSettings, folder: Path, name: str, commands: Mapping[s
     try:
         made = _executor(settings, folder, name).map_array(do_shard, commands.values(), [threads] * len(commands))
     except (FailedJobError, OSError) as problem:
-        raise PreflightError(f"the jobs cannot be submitted: {str(problem).strip()}") from problem
+        raise MachineError(f"the jobs cannot be submitted: {str(problem).strip()}") from problem
     jobs = [ShardJob(shard, job) for shard, job in zip(commands, made, strict=True)]
     facts = {"cluster": settings.cluster, "jobs": {job.shard: job.job.job_id for job in jobs}}
     write_atomically(folder / SUBMITTED, json.dumps(facts, indent=2).encode() + b"\n")

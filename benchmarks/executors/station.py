@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.executors.messages import Done, Failed, Outbox, Ready, Send
 from benchmarks.running.plan import Plan
-from piva.errors import ConfigError, PreflightError
+from piva.errors import ConfigError, MachineError, PreflightError
 from piva.records import RunRecord
 
 
@@ -71,6 +71,8 @@ class Station:
             work()
         except ConfigError as problem:
             self._send(Failed("configuration", str(problem)))
+        except MachineError as problem:
+            self._send(Failed("machine", str(problem)))
         except PreflightError as problem:
             self._send(Failed("preflight", str(problem)))
         except Exception:  # an error of the program: raised again by the owner, with this traceback

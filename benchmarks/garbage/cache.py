@@ -33,7 +33,7 @@ def _fields_of(run: Path) -> list[bytes]:
 
 
 def _entries(folder: Path, days: float) -> Iterator[Path]:
-    """What lies in a folder of the cache and was neither written nor, of source rows, read for so many days."""
+    """What lies in a folder of the cache and was neither written nor, of psi and source rows, read for so many days."""
     before = time.time() - days * _SECONDS_A_DAY
     if folder.is_symlink():
         return

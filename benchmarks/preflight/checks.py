@@ -21,7 +21,7 @@ from benchmarks.running.plan import Plan
 from benchmarks.scenes.benchmark import SceneEditCase
 from benchmarks.scenes.forecast import edits_bytes
 from piva.data.pie_bench import Case
-from piva.errors import PreflightError
+from piva.errors import MachineError, PreflightError
 from piva.records import RunRecord
 
 FREE_BYTES = 100 * 2**20
@@ -37,6 +37,8 @@ class Finding:
     sentence: str
     ends: bool = False
     """Whether the run is not to begin."""
+    of_machine: bool = False
+    """Whether no other run would, either."""
 
 
 def preflight_pictures(config: Any, prior: Any, plans: Sequence[Plan[Case]], sharing: int = 1) -> None:
@@ -80,15 +82,15 @@ def preflight_scenes(
 
 
 def check_disk(out: Path, needed: int = 0) -> None:
-    """Raises PreflightError unless `out` can be made, written to, and has room for so many bytes and some more."""
+    """Raises MachineError unless `out` can be made, written to, and has room for so many bytes and some more."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as problem:
-        raise PreflightError(f"cannot write to {out}: {problem}") from problem
+        raise MachineError(f"cannot write to {out}: {problem}") from problem
     for finding in _disk(out, needed):
-        raise PreflightError(finding.sentence)
+        raise MachineError(finding.sentence)
 
 
 def _to_do(plans: Sequence[Plan[Any]]) -> list[Any]:
@@ -115,13 +117,17 @@ def _disk(out: Path, needed: int) -> list[Finding]:
     try:
         free = shutil.disk_usage(next(path for path in (out, *out.absolute().parents) if path.exists())).free
     except OSError as problem:
-        return [Finding(f"cannot see how much room {out} has: {problem}", ends=True)]
+        return [Finding(f"cannot see how much room {out} has: {problem}", ends=True, of_machine=True)]
     short = needed + FREE_BYTES - free
     if short <= 0:
         return []
     takes = f"what is to do takes about {_mb(needed)}" if needed else "a run writes as it goes"
     sentence = f"{out} has {_mb(free)} left; {takes}, and {_mb(FREE_BYTES)} are to stay free"
-    return [Finding(f"{sentence}: free {_mb(short)} at least, or give another folder with --out", ends=True)]
+    return [
+        Finding(
+            f"{sentence}: free {_mb(short)} at least, or give another folder with --out", ends=True, of_machine=True
+        )
+    ]
 
 
 def _device(prior: Any) -> list[Finding]:
@@ -129,12 +135,13 @@ def _device(prior: Any) -> list[Finding]:
 
 
 def _settle(findings: Sequence[Finding], dry_run: bool) -> None:
-    ends = [finding.sentence for finding in findings if finding.ends]
+    ends = [finding for finding in findings if finding.ends]
     for finding in findings:
         if dry_run or not finding.ends:
             print(f"{'a run would be refused' if finding.ends else 'warning'}: {finding.sentence}", file=sys.stderr)
     if ends and not dry_run:
-        raise PreflightError("; ".join(ends))
+        error = MachineError if any(finding.of_machine for finding in ends) else PreflightError
+        raise error("; ".join(finding.sentence for finding in ends))
 
 
 def _mb(size: int) -> str:

@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,8 @@ def kept_estimate(shape: Any, method: Any, batch: int, prior: Any) -> Memory:
     if file.is_file():
         return Memory(**json.loads(file.read_bytes()))
     found = estimate(shape, method, batch, prior.dtype, prior.image_size)
-    write_atomically(file, json.dumps(vars(found)).encode())
+    with suppress(OSError):  # a cache that may only be read
+        write_atomically(file, json.dumps(vars(found)).encode())
     return found
 
 

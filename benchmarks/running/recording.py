@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor
 
 from benchmarks.running.watching import Observer
-from piva.errors import PreflightError
+from piva.errors import MachineError
 from piva.records import CaseRecord, RunRecord, Stage
 
 if TYPE_CHECKING:  # a plan tells an edit that was not scored yet from an error
@@ -100,10 +100,10 @@ def note_failure(record: CaseRecord, stage: Stage, problem: BaseException) -> No
     """Notes where and why a case ended without a result.
 
     Raises:
-        PreflightError: the disk is full, or may only be read, which is no case's fault.
+        MachineError: the disk is full, or may only be read, which is no case's fault.
     """
     if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
-        raise PreflightError(f"the disk refuses: {problem}; what was recorded before is kept") from problem
+        raise MachineError(f"the disk refuses: {problem}; what was recorded before is kept") from problem
     record.status = "skipped" if isinstance(problem, Skipped) else "error"
     record.stage, record.error = stage, f"{type(problem).__name__}: {problem}"
     record.traceback = "".join(traceback.format_exception(problem))

@@ -14,13 +14,14 @@ from benchmarks.sweeps.planned import PlannedRun, Planner
 from benchmarks.sweeps.points import Point, grid_points, sample
 from benchmarks.sweeps.schema import Goal, Sweep
 from piva.commands.arguments import take
-from piva.errors import ConfigError
+from piva.errors import ConfigError, MachineError, PreflightError
 from piva.records import RUN_FILE, CaseRecord, is_busy, read_cases, read_run
 from piva.stats import Interval, bootstrap_mean
 from reports.reading import Run
 from reports.tables.cells import SEED
 
 State = Literal["done", "running", "failed", "pruned", "missing"]
+Refusal = ConfigError | PreflightError
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class PointOnDisk:
     words: tuple[str, ...]
     """What follows `piva` to run it."""
     planned: tuple[PlannedRun, ...]
-    """One for each seed; none where the command line is refused."""
+    """One for each seed; none where the command line is refused, or what it needs is not here."""
     runs: tuple[Run, ...]
     """The same as they lie on the disk, with the keys of the present scores: what has others counts as not scored."""
     state: State = "missing"
     why: str = ""
+    refused: Refusal | None = None
+    """Why there is no run."""
 
     @cached_property
     def ended_well(self) -> dict[tuple[int, str], CaseRecord]:
@@ -88,7 +91,13 @@ class Board:
         self.sweep, self.out, self.seed = sweep, out, seed
         self.ledger = Ledger(out, sweep, seed)
         self._planner = Planner(out)
-        self._commands: dict[int, tuple[tuple[str, ...], tuple[PlannedRun, ...], str]] = {}
+        self._commands: dict[int, tuple[tuple[str, ...], tuple[PlannedRun, ...], Refusal | None]] = {}
+
+    @property
+    def expected(self) -> int:
+        """How many points there will be."""
+        sweep = self.sweep
+        return len(grid_points(sweep)) if sweep.method == "grid" else sweep.run_cap or 0
 
     def points(self) -> dict[int, Point]:
         """By number, those that there are so far: a search draws its points one after another."""
@@ -108,8 +117,8 @@ class Board:
         words, planned, refused = self._command(index, point)
         runs = tuple(recorded(one) for one in planned)
         found = PointOnDisk(index, point, words, planned, runs)
-        if refused:
-            return replace(found, state="failed", why=refused)
+        if refused is not None:
+            return replace(found, state="failed", why=str(refused), refused=refused)
         state, why = self._state(found, ours)
         return replace(found, state=state, why=why)
 
@@ -130,17 +139,18 @@ class Board:
         found = self.all()
         if any(self.reaches_target(point) for point in found):
             return True
-        expected = len(found) if self.sweep.method == "grid" else self.sweep.run_cap
-        return len(found) == expected and all(point.state in ("done", "pruned") for point in found)
+        return len(found) >= self.expected and all(point.state in ("done", "pruned") for point in found)
 
-    def _command(self, index: int, point: Point) -> tuple[tuple[str, ...], tuple[PlannedRun, ...], str]:
-        """(what follows `piva`, the runs that it is, what is wrong with it if anything); worked out once."""
+    def _command(self, index: int, point: Point) -> tuple[tuple[str, ...], tuple[PlannedRun, ...], Refusal | None]:
+        """(what follows `piva`, the runs that it is, why not if there is none); worked out once."""
         if index not in self._commands:
             words = (*take("--out", arguments(self.sweep, point))[1], "--out", str(self.out))
             try:
-                self._commands[index] = words, tuple(self._planner.runs(words)), ""
-            except ConfigError as problem:
-                self._commands[index] = words, (), str(problem)
+                self._commands[index] = words, tuple(self._planner.runs(words)), None
+            except MachineError:
+                raise
+            except (ConfigError, PreflightError) as problem:
+                self._commands[index] = words, (), problem
         return self._commands[index]
 
     def _state(self, found: PointOnDisk, ours: bool) -> tuple[State, str]:

@@ -20,8 +20,23 @@ def threads_each(workers: int) -> int:
     return max(1, cores // workers)
 
 
+def gpus_from(first: int) -> dict[str, str]:
+    """The environment that has the GPUs begin with another one, so that each worker's `cuda` is its own.
+
+    All are there for who names one; nothing is said where there is one GPU, or none.
+    """
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = list(map(str, range(torch.cuda.device_count()))) if named is None else named.split(",")
+    place = first % max(1, len(gpus))
+    return {"CUDA_VISIBLE_DEVICES": ",".join(gpus[place:] + gpus[:place])} if len(gpus) > 1 else {}
+
+
 class Crew:
-    """Processes that do the same command.
+    """Processes that do the same command, each with a share of the cores and a GPU of its own where there are several.
+
+    A worker outlives a crew that is killed, finishes what there is, and is found by `piva sweep status`.
 
     Args:
         command: of one worker.
@@ -61,11 +76,10 @@ class Crew:
         return self.codes
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
+        environment = self._environment | gpus_from(number - 1)
         log = self._logs / f"worker-{socket.gethostname()}-{number}.log"
         with log.open("ab") as file:  # a session of its own: Ctrl-C comes to us alone, and we pass it on
-            return subprocess.Popen(
-                self._command, stdout=file, stderr=file, env=self._environment, start_new_session=True
-            )
+            return subprocess.Popen(self._command, stdout=file, stderr=file, env=environment, start_new_session=True)
 
     def _collect(self) -> None:
         for number, process in list(self._running.items()):

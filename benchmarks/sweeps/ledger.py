@@ -136,7 +136,7 @@ class Claim:
 
     def __init__(self, path: Path, file: BinaryIO, point: Point) -> None:
         self._path, self._file = path, file
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)  # a line that a kill tore
+        cut_torn_line(path)
         if _read(path) is None:
             self._append({"point": dict(point), "suggested": {}})
 
@@ -159,6 +159,14 @@ class Claim:
     def _append(self, line: dict[str, Any]) -> None:
         with disk(self._path):
             _append(self._file, line)
+
+
+def cut_torn_line(path: Path) -> None:
+    """Removes what stands behind a file's last line break: what a process was writing when it was killed."""
+    with path.open("r+b") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        if file.read(1) not in (b"", b"\n"):
+            file.truncate(path.read_bytes().rfind(b"\n") + 1)
 
 
 def moment() -> str:

@@ -10,7 +10,7 @@ as many cases are means over the same cases.
 At a rung a run goes on where it is among the best 1/eta of those that came so far. W&B calls this hyperband, but all of
 its runs climb one ladder: it is asynchronous successive halving (Li et al. 2018, arXiv 1810.05934), hence Optuna's
 SuccessiveHalvingPruner and not its HyperbandPruner, which deals runs out to ladders that begin at different rungs. The
-first eta - 1 runs at a rung go on where they are the best so far. `strict` changes nothing, as in W&B's published code.
+first eta - 1 runs at a rung go on where they are the best so far.
 A run is asked between batches, so it may score the rest of its batch beyond the rung; its value there counts all the
 same as it was at the rung.
 """
@@ -26,7 +26,6 @@ from optuna.trial import Trial
 from torch import Tensor
 
 from benchmarks.sweeps.schema import Hyperband
-from piva.errors import ConfigError
 from piva.records import CaseRecord
 
 MOST = 1_000_000
@@ -36,29 +35,20 @@ MOST = 1_000_000
 def rungs(rule: Hyperband) -> tuple[int, ...]:
     """Numbers of scored cases after which a run is compared with others.
 
-    Raises:
-        ConfigError: there is none, or eta is no whole number.
+    There is one at least, which the reader of sweep files saw to.
     """
-    if rule.eta != int(rule.eta):
-        raise ConfigError(f"early_terminate: eta {rule.eta:g}: must be a whole number here, at least 2")
-    if rule.min_iter is not None and rule.max_iter is None:
-        ladder = itertools.takewhile(lambda rung: rung < MOST, (rule.min_iter * int(rule.eta) ** k for k in range(99)))
-        return tuple(ladder)
-    assert rule.max_iter is not None  # which the reader of sweep files saw to
-    found = [int(rule.max_iter / rule.eta**k) for k in range(1, int(rule.s or 0) + 1)]
-    if not found or found[0] < 1:
-        raise ConfigError(
-            f"early_terminate: max_iter {rule.max_iter}, s {rule.s:g} and eta {rule.eta:g} give no rung: "
-            "the first is after max_iter / eta cases"
-        )
-    return tuple(sorted(rung for rung in found if rung >= 1))
+    if rule.max_iter is not None and rule.s is not None:
+        found = (int(rule.max_iter / rule.eta**k) for k in range(1, rule.s + 1))
+        return tuple(sorted(rung for rung in found if rung >= 1))
+    assert rule.min_iter is not None
+    return tuple(itertools.takewhile(lambda rung: rung < MOST, (rule.min_iter * rule.eta**k for k in range(99))))
 
 
 def pruner(rule: Hyperband | None) -> BasePruner:
     """Optuna's pruner for the rule; without one, none."""
     if rule is None:
         return NopPruner()
-    return SuccessiveHalvingPruner(min_resource=rungs(rule)[0], reduction_factor=int(rule.eta))
+    return SuccessiveHalvingPruner(min_resource=rungs(rule)[0], reduction_factor=rule.eta)
 
 
 class Course:

@@ -104,9 +104,8 @@ class Hyperband:
     type: Literal["hyperband"] = "hyperband"
     min_iter: int | None = None
     max_iter: int | None = None
-    s: float | None = None
-    eta: float = 3
-    strict: bool = True
+    s: int | None = None
+    eta: int = 3
 
 
 @dataclass(frozen=True)
@@ -252,10 +251,8 @@ def _distribution(given: Marked, keys: Mapping[str, Marked]) -> str:
         return "categorical_w_probabilities" if "probabilities" in keys else "categorical"
     if "min" not in keys or "max" not in keys:
         given.wrong("needs value, values, min and max, or a distribution")
-    kinds = {type(keys[name].number()) for name in ("min", "max")}
-    if len(kinds) > 1:
-        given.wrong("min and max are a whole number and a fraction: write both as 1.0, or both as 1, or a distribution")
-    return "int_uniform" if kinds == {int} else "uniform"
+    whole = all(type(keys[name].number()) is int for name in ("min", "max"))
+    return "int_uniform" if whole else "uniform"
 
 
 def _bound(kind: str, name: str, given: Marked | None) -> float | int:
@@ -293,12 +290,16 @@ def _hyperband(given: Marked) -> Hyperband:
     if "type" not in keys:
         given.wrong("needs type: hyperband")
     keys["type"].text(("hyperband",))
-    if "min_iter" not in keys and not ("max_iter" in keys and "s" in keys):
+    if ("max_iter" in keys) != ("s" in keys) or ("min_iter" not in keys and "max_iter" not in keys):
         given.wrong("needs min_iter, or max_iter and s")
-    return Hyperband(
-        min_iter=keys["min_iter"].integer(least=1) if "min_iter" in keys else None,
-        max_iter=keys["max_iter"].integer(least=1) if "max_iter" in keys else None,
-        s=keys["s"].number() if "s" in keys else None,
-        eta=keys["eta"].number(above=1) if "eta" in keys else 3,
-        strict=keys["strict"].truth() if "strict" in keys else True,
+    if "strict" in keys and not keys["strict"].truth():
+        keys["strict"].wrong("a run is compared by its mean at the rung here, as with true; not by its best before")
+    eta = keys["eta"].number(above=1) if "eta" in keys else 3
+    if eta != int(eta):
+        keys["eta"].wrong(f"must be a whole number here, not {eta:g}")
+    if "max_iter" in keys and keys["max_iter"].integer() < eta:
+        keys["max_iter"].wrong(f"with eta {eta:g} there is no rung: the first is after max_iter / eta cases")
+    min_iter, max_iter, s = (
+        keys[name].integer(least=1) if name in keys else None for name in ("min_iter", "max_iter", "s")
     )
+    return Hyperband(min_iter=min_iter, max_iter=max_iter, s=s, eta=int(eta))

@@ -25,7 +25,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from benchmarks.sweeps.board import PointOnDisk, metric_of
-from benchmarks.sweeps.ledger import Ledger
+from benchmarks.sweeps.ledger import Ledger, cut_torn_line
 from benchmarks.sweeps.points import Point, quantile
 from benchmarks.sweeps.pruning import Course, pruner, rungs
 from benchmarks.sweeps.schema import Parameter, Sweep
@@ -97,12 +97,17 @@ class Memory:
         ended = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned"}
         known = {(trial.user_attrs.get(POINT), ended.get(trial.state)) for trial in trials}
         for trial in trials:
-            if trial.state == TrialState.RUNNING and POINT not in trial.user_attrs:  # killed while it was drawn
+            if trial.state == TrialState.RUNNING and not self._is_of_a_point(trial):  # killed while it was drawn
                 self._study.tell(trial.number, state=TrialState.FAIL)
         for found in board:
             if found.state in ("done", "pruned") and (found.index, found.state) not in known:
                 self.course(found)
                 self.end(found)
+
+    def _is_of_a_point(self, trial: FrozenTrial) -> bool:
+        """Whether the point that it names is written down as the trial has it."""
+        entry = self._ledger.entry(trial.user_attrs.get(POINT, -1))
+        return entry is not None and all(entry.suggested.get(name) == value for name, value in trial.params.items())
 
     def _unfinished(self, index: int) -> FrozenTrial | None:
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -121,9 +126,24 @@ class Memory:
         return begun
 
 
+class _MendingLock(JournalFileOpenLock):
+    """Whoever has the lock first cuts off the line that a killed process tore: Optuna would write on behind it."""
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(str(journal))
+        self._journal = journal
+
+    def acquire(self) -> bool:
+        """Waits for the lock."""
+        taken = super().acquire()
+        if self._journal.exists():
+            cut_torn_line(self._journal)
+        return taken
+
+
 def _storage(journal: Path) -> JournalStorage:
     try:
-        return JournalStorage(JournalFileBackend(str(journal), JournalFileOpenLock(str(journal))))
+        return JournalStorage(JournalFileBackend(str(journal), _MendingLock(journal)))
     except (ValueError, KeyError) as problem:
         raise ConfigError(f"{journal} is damaged ({problem}); delete it: it is made anew from the records") from None
 

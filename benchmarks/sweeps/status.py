@@ -24,10 +24,10 @@ def written(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def counts(found: Sequence[PointOnDisk], expected: int | None) -> dict[State, int]:
+def counts(found: Sequence[PointOnDisk], expected: int) -> dict[State, int]:
     """State -> how many points; those that a search has not drawn yet are missing."""
     numbers = {state: sum(point.state == state for point in found) for state in COLOURS}
-    return numbers | {"missing": numbers["missing"] + max(0, (expected or 0) - len(found))}
+    return numbers | {"missing": numbers["missing"] + max(0, expected - len(found))}
 
 
 def sentence(numbers: Mapping[State, int]) -> str:

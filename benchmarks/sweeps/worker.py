@@ -20,7 +20,7 @@ from benchmarks.sweeps.ledger import Claim, Ending, moment
 from benchmarks.sweeps.planned import with_errors
 from benchmarks.sweeps.pruning import Course
 from benchmarks.sweeps.search import Memory
-from piva.errors import INTERRUPTED, PreflightError
+from piva.errors import INTERRUPTED, ConfigError, MachineError, PreflightError
 from piva.records import BusyError
 
 Run = Callable[[Sequence[str], Watch], int]
@@ -47,7 +47,7 @@ class Worker:
         """Works until there is nothing left to take; False where it was interrupted from the keyboard.
 
         Raises:
-            PreflightError: this machine is not fit for the work.
+            MachineError: this machine is not fit for any of the work.
         """
         self._catch_up()
         while (taken := self._next()) is not None:
@@ -127,11 +127,11 @@ class Worker:
         except BusyError as problem:
             self._turned_away[found.index] += 1
             print(f"point {found.index}: {problem}", file=sys.stderr)
-        except PreflightError:
+        except MachineError:
             raise
-        except (
-            Exception
-        ) as problem:  # whatever is wrong with one point, the others are done; the next `run` tries again
+        except (ConfigError, PreflightError) as problem:  # of this point: weights that are not here, say
+            self._end(claim, found, "failed", str(problem))
+        except Exception as problem:  # of the program; the next `run` tries again
             traceback.print_exc()
             self._end(claim, found, "failed", f"{type(problem).__name__}: {problem}")
         else:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -64,7 +66,7 @@ def trained_psi(
     """
     keys = [psi_key(prior, source, src, settings, t_range) for source, (src, _) in zip(sources, captions, strict=True)]
     psi = prior.adapter(settings, 0, keys)
-    known = {key: psi.read(store / key) for key in set(keys) if store and (store / key).is_dir()}
+    known = {key: _read(store / key, psi) for key in set(keys) if store and (store / key).is_dir()}
     rows = [0] * len(keys)
     missing = [i for i, key in enumerate(keys) if key not in known and keys.index(key) == i]
     if missing:
@@ -99,6 +101,13 @@ def _train(
         for step in range(settings.psi_steps):
             training.fresh_pass(engine, z_src, z_src, step, "psi/")
     return psi, engine.rows_backward
+
+
+def _read(folder: Path, psi: Adapter) -> dict[str, Tensor]:
+    """One case's weights; `piva gc` sees by the folder's time that they are in use."""
+    with suppress(OSError):  # somebody else's cache
+        os.utime(folder)
+    return psi.read(folder)
 
 
 def keep(folder: Path, psi: Adapter, weights: dict[str, Tensor]) -> None:

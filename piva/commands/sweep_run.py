@@ -1,6 +1,5 @@
 """`piva sweep run FILE`: does the points of a sweep that are missing or failed, without a server."""
 
-import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -8,10 +7,19 @@ from typing import TYPE_CHECKING, Literal
 from piva.commands.arguments import parse
 from piva.commands.sweep_settings import SweepFlags, check_count, open_board
 from piva.config import ExecutionFlags, Executor, RaySettings, SlurmSettings, identity, runtime
-from piva.errors import BAD_CONFIGURATION, COMPLETE, INTERRUPTED, PREFLIGHT_FAILED, SOME_FAILED, ConfigError
+from piva.errors import (
+    BAD_CONFIGURATION,
+    COMPLETE,
+    INTERRUPTED,
+    PREFLIGHT_FAILED,
+    SOME_FAILED,
+    ConfigError,
+    PreflightError,
+)
+from piva.interrupts import interruptible
 
 if TYPE_CHECKING:
-    from benchmarks.sweeps.board import Board
+    from benchmarks.sweeps.board import Board, PointOnDisk
 
 ABOUT = """\
 Do the points of a sweep file that are missing or failed, without W&B's server.
@@ -56,21 +64,28 @@ def main(arguments: Sequence[str]) -> int:
     board = open_board(config)
     check_count(board)
     check_executor(board, config)
-    refused = [found for found in board.all() if not found.planned and board.sweep.method != "bayes"]
-    if refused:
-        raise ConfigError(f"{len(refused)} points cannot be run, the first of them: {refused[0].why}")
-    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if board.sweep.method != "bayes":
+        check_points(board.all())
     try:
-        code = _crew(board, config) if config.workers > 1 else _worker(board, config)
+        with interruptible():
+            code = _crew(board, config) if config.workers > 1 else _worker(board, config)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, usual)
-    numbers = counts(board.all(), board.sweep.run_cap)
+    numbers = counts(board.all(), board.expected)
     print(f"{board.out}: {sentence(numbers)}")
     if code == INTERRUPTED:
         print("interrupted; what is recorded is kept, and the same command goes on", file=sys.stderr)
     return code
+
+
+def check_points(points: "Sequence[PointOnDisk]") -> None:
+    """Raises ConfigError where a point cannot be run anywhere, PreflightError where none can be run here."""
+    refused = [found for found in points if found.refused is not None]
+    wrong = [found for found in refused if isinstance(found.refused, ConfigError)]
+    first = next(iter(wrong or refused), None)
+    if first is not None and (wrong or len(refused) == len(points)):
+        error = ConfigError if wrong else PreflightError
+        raise error(f"{len(wrong or refused)} points cannot be run, the first of them: {first.why}")
 
 
 def check_executor(board: "Board", config: SweepRunConfig) -> None:
@@ -116,7 +131,7 @@ def _crew(board: "Board", config: SweepRunConfig) -> int:
     logs = board.ledger.folder / "logs"
     command = [sys.executable, "-m", "piva.cli", "sweep", "run", str(config.file), *flags]
     print(f"{config.workers} workers; what they say is in {logs}", file=sys.stderr)
-    codes = Crew(command, config.workers, logs).wait(lambda: sentence(counts(board.all(), board.sweep.run_cap)))
+    codes = Crew(command, config.workers, logs).wait(lambda: sentence(counts(board.all(), board.expected)))
     for grave in (BAD_CONFIGURATION, PREFLIGHT_FAILED):
         if grave in codes:
             print(f"a worker ended with {grave}; see {logs}", file=sys.stderr)

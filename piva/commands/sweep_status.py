@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     board = open_board(config)
     found = board.all()
     wide_console().print(status_table(board.sweep, found))
-    print(f"{board.out}: {sentence(counts(found, board.sweep.run_cap))}")
+    print(f"{board.out}: {sentence(counts(found, board.expected))}")
     for point in found if config.commands else []:
         if point.state != "done":
             print(f"{point.index}: {point.command}")

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     sweep, found = board.sweep, board.all()
     names = columns(sweep, found, config.metrics)
     wide_console().print(terminal_table(sweep, found, names))
-    print(f"{board.out}: {sentence(counts(found, sweep.run_cap))}")
+    print(f"{board.out}: {sentence(counts(found, board.expected))}")
     for file in config.into:
         if file.suffix == ".csv":
             write_atomically(file, to_csv(sweep, found, names).encode())

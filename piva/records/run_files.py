@@ -2,7 +2,7 @@
 
 runs/<benchmark>/<method>-<edit_key>/
     shards/<i>-of-<n>/   of a run that several machines do: run folders of their own, until they are merged
-    .NAME.PID.tmp        a file that process PID is writing, or was when it died
+    .NAME.PID-*.tmp      a file that process PID is writing, or was when it died
 """
 
 import os
@@ -17,7 +17,7 @@ from piva.records.model import IMAGES, SCENES, CaseRecord
 from piva.records.reading import find_run
 
 SHARDS = "shards"
-_TEMPORARY = re.compile(r"^\..+\.(\d+)\.tmp$")
+_TEMPORARY = re.compile(r"^\..+\.(\d+)(?:-[0-9a-f]+)?\.tmp$")
 
 
 @dataclass(frozen=True)

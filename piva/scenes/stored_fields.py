@@ -13,6 +13,7 @@ from torch import Tensor
 from piva.data.scenes import SceneCapture
 from piva.disk import disk
 from piva.modules.reconstruction_settings import ReconstructionSettings
+from piva.records import is_locked
 from piva.representations.radiance_field import RadianceField
 from piva.scenes.reconstruction import CHECKPOINT_FILE, FIELD_FILE, reconstruct, reconstruction_key
 
@@ -42,16 +43,7 @@ def reconstructed(
 
 def being_made(store: Path) -> set[str]:
     """Keys of the fields that other processes fit now, so that `reconstructed` would wait for them."""
-    return {file.parent.name for file in store.glob(f"*/{LOCK_FILE}") if _is_held(file)}
-
-
-def _is_held(file: Path) -> bool:
-    with file.open("rb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return {file.parent.name for file in store.glob(f"*/{LOCK_FILE}") if is_locked(file)}
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Stored psi: trained once per source, whatever edits it afterwards."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,17 @@ def test_the_key_covers_what_psi_depends_on_and_nothing_else(tiny_prior):
     others = [key("image 1"), key(src="a dog"), key(t_range=(20, 980)), key(rank=2), key(alpha=1.0), key(lr=0.1)]
     others += [key(psi_steps=4), key(target_modules=("to_q",)), key(weight_decay=0.0)]
     assert len({base, *others}) == 10
+
+
+def test_a_psi_that_is_read_is_in_use(tiny_prior, z_src, tmp_path):
+    def train():
+        trained_psi(tiny_prior, SETTINGS, CAPTIONS[:1], z_src[:1], SOURCES[:1], RANGE, tmp_path)
+
+    train()
+    (folder,) = tmp_path.iterdir()
+    os.utime(folder, (0, 0))
+    train()
+    assert folder.stat().st_mtime > time.time() - 60
 
 
 def test_a_psi_that_does_not_learn_takes_no_rows(tiny_prior, z_src):

@@ -12,8 +12,10 @@ from harness_world import write_bench
 from sweep_world import CASES, GRID, loss, run_folders, sweep, use_sweep_world, write_sweep
 
 from benchmarks.sweeps.board import Board
-from benchmarks.sweeps.crew import Crew, threads_each
+from benchmarks.sweeps.crew import Crew, gpus_from, threads_each
 from benchmarks.sweeps.schema import read_sweep
+from piva.errors import MachineError, PreflightError
+from piva.interrupts import interruptible
 from piva.records import RunFolder, read_cases, read_run
 
 PROGRAM = """
@@ -196,6 +198,56 @@ def test_a_sweep_ends_when_its_target_is_reached(tmp_path, monkeypatch, capsys):
     assert "3 points: 2 done, 1 missing" in capsys.readouterr().out
 
 
+def without_weights(monkeypatch, *models_that_are_not_here):
+    """Facts of these priors are not to be had; the set of them, to be changed."""
+    from benchmarks import models
+
+    absent, facts = set(models_that_are_not_here), models.prior_facts
+
+    def prior_facts(config, method=None):
+        if config.model in absent:
+            raise PreflightError(f"{config.model!r} is neither a folder nor a model on this machine")
+        return facts(config, method)
+
+    monkeypatch.setattr(models, "prior_facts", prior_facts)
+    return absent
+
+
+def test_a_point_without_its_weights_has_failed_and_the_others_are_done(tmp_path, monkeypatch, capsys):
+    use_sweep_world(monkeypatch)
+    absent = without_weights(monkeypatch, "nowhere")
+    file = write_sweep(tmp_path, "  prior.model: {values: [nowhere, toybox]}\n  method.guidance: {value: 3}\n")
+    assert sweep("run", file) == 1
+    assert "1 done, 1 failed" in capsys.readouterr().out
+    for command in ("status", "table", "best"):
+        sweep(command, file)
+    assert "'nowhere' is neither a folder nor a model" in " ".join(capsys.readouterr().out.split())
+    absent.clear()  # somebody fetched them
+    assert sweep("run", file) == 0
+
+
+def test_where_no_point_can_be_run_here_that_is_said_before_any_work(file, monkeypatch, capsys):
+    without_weights(monkeypatch, "toybox")
+    assert sweep("run", file) == 3
+    assert "3 points cannot be run, the first of them: 'toybox' is neither" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "code", "done"), [(PreflightError, 1, 2), (MachineError, 3, 0)])
+def test_a_worker_goes_on_unless_the_machine_is_at_fault(error, code, done, file, monkeypatch):
+    import benchmarks.pictures.launch as launch
+
+    real = launch.plan_run
+
+    def plan_run(path, record, *rest):
+        if record.settings["guidance"] == 1:
+            raise error("the disk is full, say")
+        return real(path, record, *rest)
+
+    monkeypatch.setattr(launch, "plan_run", plan_run)
+    assert sweep("run", file) == code
+    assert states(file).count("done") == done
+
+
 def test_what_is_wrong_is_said_before_any_work(tmp_path, monkeypatch, capsys):
     use_sweep_world(monkeypatch)
     file = write_sweep(tmp_path, "  method.guidance: {min: 1.0, max: 5.0}\n", method="random")
@@ -205,6 +257,11 @@ def test_what_is_wrong_is_said_before_any_work(tmp_path, monkeypatch, capsys):
     assert sweep("run", file) == 2
     assert "1 points cannot be run" in capsys.readouterr().err
     assert not (tmp_path / "runs" / "pie-bench").exists()
+
+
+def test_a_grid_has_no_more_points_than_it_has(file, capsys):
+    assert sweep("run", file, "--max-runs", "10") == 0
+    assert "3 points: 3 done" in capsys.readouterr().out
 
 
 def test_random_points_are_the_same_every_time(tmp_path, monkeypatch):
@@ -248,7 +305,22 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path, capfd):
     assert "worker 1 was killed (signal 9); another takes its place" in capfd.readouterr().err
 
 
-def test_an_interrupted_crew_ends_its_workers(tmp_path):
+def test_each_worker_begins_with_another_gpu(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,GPU-b")
+    program = "import os, sys; open(sys.argv[1], 'a').write(os.environ['CUDA_VISIBLE_DEVICES'] + '\\n')"
+    crew = Crew([sys.executable, "-c", program, str(tmp_path / "marks")], 3, tmp_path / "logs")
+    assert crew.wait(lambda: "") == [0, 0, 0]
+    assert sorted((tmp_path / "marks").read_text().split()) == ["4,GPU-b", "4,GPU-b", "GPU-b,4"]
+    for one in ("", "4"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", one)
+        assert gpus_from(1) == {}
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    assert gpus_from(4) == {"CUDA_VISIBLE_DEVICES": "1,2,0"}
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_crew_ends_its_workers(told, tmp_path):
     program = (
         "import signal, sys, time; signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
         "try: open(sys.argv[1], 'w').close(); time.sleep(60)\n"
@@ -259,9 +331,9 @@ def test_an_interrupted_crew_ends_its_workers(tmp_path):
     def progress():
         while not (tmp_path / "end").exists():
             time.sleep(0.01)
-        raise KeyboardInterrupt
+        signal.raise_signal(told)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), interruptible():
         crew.wait(progress)
     assert (tmp_path / "end").read_text() == "clean"
 

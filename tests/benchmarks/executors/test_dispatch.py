@@ -8,7 +8,7 @@ from benchmarks.executors.dispatch import TRIES
 from benchmarks.executors.messages import Appended, Died, Done, Failed, Ready, Stepped
 from benchmarks.running.limits import ErrorLimit, TooManyErrors
 from benchmarks.running.watching import Stopped
-from piva.errors import ConfigError, PreflightError
+from piva.errors import ConfigError, MachineError, PreflightError
 from piva.records import read_cases
 
 
@@ -136,7 +136,13 @@ def test_a_scene_that_kills_while_it_is_scored_keeps_its_edit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "raised"), [("configuration", ConfigError), ("preflight", PreflightError), ("program", RuntimeError)]
+    ("kind", "raised"),
+    [
+        ("configuration", ConfigError),
+        ("preflight", PreflightError),
+        ("machine", MachineError),
+        ("program", RuntimeError),
+    ],
 )
 def test_what_is_no_cases_fault_ends_the_run(kind, raised, tmp_path):
     crew = Crew(lambda worker, plan: [*ended("a"), Failed(kind, "the disk is full")], size=1)

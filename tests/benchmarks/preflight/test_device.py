@@ -111,6 +111,12 @@ def test_small_pictures_on_a_cpu_are_not_reckoned(monkeypatch):
     assert picture_memory(prior, DDS(), 8) is None
 
 
+def test_an_estimate_needs_no_cache_that_can_be_written(tiny_prior, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PIVA_CACHE", str(tmp_path / "file"))  # no folder, whoever asks
+    assert kept_estimate(PriorShape.of(tiny_prior), DDS(), 1, tiny_prior).peak > 0
+
+
 def test_an_estimate_is_made_once(tiny_prior, tmp_path, monkeypatch):
     monkeypatch.setenv("PIVA_CACHE", str(tmp_path))
     shape = PriorShape.of(tiny_prior)

@@ -88,6 +88,34 @@ def test_a_search_that_was_killed_while_it_drew_goes_on(file, monkeypatch):
     assert states == [done, done, done, done, failed]
 
 
+def test_a_trial_of_a_point_that_was_not_written_down_does_not_answer_for_the_next(file):
+    """Killed when Optuna had drawn the point, and the ledger had not; then the number is given again."""
+    from benchmarks.sweeps.search import POINT, Memory
+
+    assert sweep("run", file, "--max-runs", "2") == 0
+    own = read_sweep(file)
+    board = Board(own, file.parent / "runs", 0)
+    Memory(own, board.ledger, "tpe", 0).draw(2)  # and nothing written
+    other = Memory(own, board.ledger, "tpe", 1)
+    other.catch_up(board.all())
+    board.ledger.write(2, *other.draw(2))
+    assert sweep("run", file, "--max-runs", "3") == 0
+    trials = Memory(own, board.ledger, "tpe", 0)._study.trials
+    told = [trial for trial in trials if trial.state.name == "COMPLETE" and trial.user_attrs[POINT] == 2]
+    assert [trial.params["method.guidance"] for trial in told] == [board.points()[2]["method.guidance"]]
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
+
+
+def test_a_journal_with_a_torn_line_is_mended(file):
+    assert sweep("run", file, "--max-runs", "2") == 0
+    (journal,) = (file.parent / "runs").glob("sweep-*/journal.log")
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code":5,"trial_i')
+    assert sweep("run", file, "--max-runs", "3") == 0
+    assert journal.read_bytes().startswith(whole + b"{")
+    assert b"trial_i{" not in journal.read_bytes()
+
+
 def test_a_search_without_its_journal_goes_on_from_the_records(file):
     assert sweep("run", file, "--max-runs", "3") == 0
     points = drawn(file, file.parent / "runs")
