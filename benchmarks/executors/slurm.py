@@ -29,7 +29,7 @@ from benchmarks.running.plan import Plan
 from benchmarks.running.runs import Runs
 from benchmarks.running.saying import announce, conclude
 from benchmarks.running.shards import planned_shard, shard_folder
-from piva.errors import INTERRUPTED, ConfigError
+from piva.errors import INTERRUPTED, ConfigError, PreflightError
 from piva.records import BusyError, RunFolder, RunRecord, read_cases
 from piva.records.merge_plan import carry_out, merges
 from piva.records.run_files import shards_of
@@ -95,15 +95,20 @@ def run_shards(runs: Runs, words: Sequence[str]) -> int:
         words: the arguments of `piva run`.
 
     Raises:
-        ConfigError, PreflightError: no job was submitted.
+        ConfigError, PreflightError: the jobs of a seed were not submitted; it is said which others were.
     """
-    arrays = [_begin(runs, seed, words) for seed in runs.config.seeds]
+    arrays: list[Array] = []
     try:
+        for seed in runs.config.seeds:
+            arrays.append(_begin(runs, seed, words))
         _follow(arrays)
         return max(_end(runs, array) for array in arrays)
     except KeyboardInterrupt:
         _say_how_to_go_on(arrays, runs.config.slurm.cluster)
         return INTERRUPTED
+    except (ConfigError, PreflightError):
+        _say_how_to_go_on(arrays, runs.config.slurm.cluster)
+        raise
 
 
 def show_jobs(runs: Runs, words: Sequence[str]) -> None:
@@ -247,6 +252,8 @@ def gather(run: Path, patience: float = 0.0) -> None:
 
 def _say_how_to_go_on(arrays: Sequence[Array], cluster: str) -> None:
     ids = [job.job.job_id for array in arrays for job in array.jobs if job.shard not in array.over]
+    if not ids:
+        return
     if cluster == "local":
         how = f"stop them: kill {' '.join(ids)}"
     else:

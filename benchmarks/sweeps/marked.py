@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import dataclass
@@ -41,9 +42,13 @@ class Marked:
     def value(self) -> Any:
         """What safe YAML makes of it."""
         try:
-            return yaml.SafeLoader("").construct_document(deepcopy(self.node))  # which it changes
+            found = yaml.SafeLoader("").construct_document(deepcopy(self.node))  # which it changes
+            json.dumps(found)  # as records and ledgers keep it
         except yaml.YAMLError as problem:
             self.wrong(str(getattr(problem, "problem", problem)))
+        except TypeError:
+            self.wrong("is a date, a set or bytes to YAML, which no flag takes: write it in quotes")
+        return found
 
     def mapping(self, known: Collection[str] | None = None) -> dict[str, Marked]:
         """Key -> value, in the file's order; refuses keys given twice, and those not `known`."""

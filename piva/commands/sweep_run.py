@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from piva.commands.arguments import parse
+from piva.commands.arguments import parse, take
 from piva.commands.sweep_settings import SweepFlags, check_count, open_board
 from piva.config import ExecutionFlags, Executor, RaySettings, SlurmSettings, identity, runtime
 from piva.errors import (
@@ -92,7 +92,8 @@ def check_executor(board: "Board", config: SweepRunConfig) -> None:
     """Raises ConfigError where the executor cannot do what is asked for."""
     if config.executor == "in-process" and config.workers_per_run is not None:
         raise ConfigError("--workers-per-run: which workers? --executor processes, ray or slurm")
-    if config.executor == "slurm" and board.sweep.early_terminate is not None:
+    own = take("--executor", board.sweep.command)[0]
+    if (own or config.executor) == "slurm" and board.sweep.early_terminate is not None:
         raise ConfigError("--executor slurm: nobody watches its jobs, so that early_terminate would stop no run early")
 
 

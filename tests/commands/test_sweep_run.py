@@ -395,3 +395,11 @@ def test_an_executor_that_cannot_do_it_is_refused(flags, sentence, tmp_path, mon
     file = write_sweep(tmp_path, rest="early_terminate: {type: hyperband, min_iter: 2}\n")
     assert sweep("run", file, *flags) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_nor_where_the_file_s_own_command_asks_for_it(tmp_path, monkeypatch, capsys):
+    use_sweep_world(monkeypatch)
+    file = write_sweep(tmp_path, rest="early_terminate: {type: hyperband, min_iter: 2}\n")
+    file.write_text(file.read_text().replace("--method, dds", "--method, dds, --executor, slurm"))
+    assert sweep("run", file) == 2
+    assert "--executor slurm: nobody watches its jobs" in capsys.readouterr().err

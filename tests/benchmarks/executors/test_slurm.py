@@ -12,6 +12,7 @@ import pytest
 from harness_world import write_bench
 
 from piva.cli import main
+from piva.errors import MachineError
 from piva.records import read_cases, read_run
 
 pytest.importorskip("submitit")
@@ -179,6 +180,26 @@ def test_two_jobs_stay_in_the_queue_after_ctrl_c_and_the_same_command_follows_th
 
 def interrupted(array):
     raise KeyboardInterrupt
+
+
+def test_jobs_of_one_seed_are_named_where_those_of_the_next_are_refused(
+    bench, tmp_path, tiny_pipeline_folder, cluster, monkeypatch, capfd
+):
+    from benchmarks.executors import slurm
+
+    begin = slurm._begin
+
+    def refused(runs, seed, words):
+        if seed == 1:
+            raise MachineError("the jobs cannot be submitted: QOSMaxSubmitJobPerUserLimit")
+        return begin(runs, seed, words)
+
+    monkeypatch.setattr(slurm, "_begin", refused)
+    flags = ("--executor", "slurm", "--workers", "2", "--seeds", "0", "1")
+    assert main(words(bench, tmp_path, tiny_pipeline_folder, *flags)) == 3
+    said = capfd.readouterr().err
+    assert "QOSMaxSubmitJobPerUserLimit" in said
+    assert "squeue -j 77; stop them: scancel 77" in said
 
 
 @pytest.mark.parametrize(

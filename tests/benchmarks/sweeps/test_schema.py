@@ -94,6 +94,8 @@ def test_parameters(read, text, expected):
         ("{values: 3}", ":5: parameters.x.values: must be a list, not a single value"),
         ("{values: []}", ":5: parameters.x.values: must not be empty"),
         ("{min: 3, max: 3}", ":5: parameters.x.max: 3 must be above min, 3"),
+        ("{values: [1, 2024-01-01]}", ":5: parameters.x.values[1]: is a date, a set or bytes to YAML"),
+        ("{value: {a: 2024-01-01}}", ":5: parameters.x.value: is a date, a set or bytes to YAML"),
         ("{min: 1}", ":5: parameters.x: needs value, values, min and max, or a distribution"),
         ("{distribution: unifrom, min: 0, max: 1}", "unknown distribution 'unifrom': did you mean 'uniform'?"),
         ("{distribution: normal, min: 0}", "parameters.x.min: does not go with the distribution normal, which takes"),
