@@ -26,6 +26,7 @@ from optuna.trial import Trial
 from torch import Tensor
 
 from benchmarks.sweeps.schema import Hyperband
+from piva.errors import ConfigError
 from piva.records import CaseRecord
 
 MOST = 1_000_000
@@ -35,20 +36,30 @@ MOST = 1_000_000
 def rungs(rule: Hyperband) -> tuple[int, ...]:
     """Numbers of scored cases after which a run is compared with others.
 
-    There is one at least, which the reader of sweep files saw to.
+    Raises:
+        ConfigError: there is none, or W&B's server alone can do what the rule asks for.
     """
+    if rule.eta != int(rule.eta):
+        raise ConfigError(f"early_terminate.eta: must be a whole number without a server, not {rule.eta:g}")
+    if not rule.strict:
+        raise ConfigError("early_terminate.strict: without a server runs are compared by their means at the rung: true")
+    if rule.max_iter is not None and rule.max_iter < rule.eta:
+        raise ConfigError(
+            f"early_terminate.max_iter: {rule.max_iter} with eta {rule.eta:g} gives no rung: the first is after "
+            "max_iter / eta cases"
+        )
     if rule.max_iter is not None and rule.s is not None:
         found = (int(rule.max_iter / rule.eta**k) for k in range(1, rule.s + 1))
         return tuple(sorted(rung for rung in found if rung >= 1))
     assert rule.min_iter is not None
-    return tuple(itertools.takewhile(lambda rung: rung < MOST, (rule.min_iter * rule.eta**k for k in range(99))))
+    return tuple(itertools.takewhile(lambda rung: rung < MOST, (rule.min_iter * int(rule.eta) ** k for k in range(99))))
 
 
 def pruner(rule: Hyperband | None) -> BasePruner:
     """Optuna's pruner for the rule; without one, none."""
     if rule is None:
         return NopPruner()
-    return SuccessiveHalvingPruner(min_resource=rungs(rule)[0], reduction_factor=rule.eta)
+    return SuccessiveHalvingPruner(min_resource=rungs(rule)[0], reduction_factor=int(rule.eta))
 
 
 class Course:

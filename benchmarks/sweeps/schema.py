@@ -105,7 +105,9 @@ class Hyperband:
     min_iter: int | None = None
     max_iter: int | None = None
     s: int | None = None
-    eta: int = 3
+    eta: float = 3
+    strict: bool = True
+    """Whether a run is compared by its metric at the bracket; otherwise by its best before."""
 
 
 @dataclass(frozen=True)
@@ -290,16 +292,11 @@ def _hyperband(given: Marked) -> Hyperband:
     if "type" not in keys:
         given.wrong("needs type: hyperband")
     keys["type"].text(("hyperband",))
-    if ("max_iter" in keys) != ("s" in keys) or ("min_iter" not in keys and "max_iter" not in keys):
+    if ("min_iter" not in keys and "max_iter" not in keys) or ("max_iter" in keys and "s" not in keys):
         given.wrong("needs min_iter, or max_iter and s")
-    if "strict" in keys and not keys["strict"].truth():
-        keys["strict"].wrong("a run is compared by its mean at the rung here, as with true; not by its best before")
-    eta = keys["eta"].number(above=1) if "eta" in keys else 3
-    if eta != int(eta):
-        keys["eta"].wrong(f"must be a whole number here, not {eta:g}")
-    if "max_iter" in keys and keys["max_iter"].integer() < eta:
-        keys["max_iter"].wrong(f"with eta {eta:g} there is no rung: the first is after max_iter / eta cases")
     min_iter, max_iter, s = (
         keys[name].integer(least=1) if name in keys else None for name in ("min_iter", "max_iter", "s")
     )
-    return Hyperband(min_iter=min_iter, max_iter=max_iter, s=s, eta=int(eta))
+    eta = keys["eta"].number(above=1) if "eta" in keys else 3
+    strict = keys["strict"].truth() if "strict" in keys else True
+    return Hyperband(min_iter=min_iter, max_iter=max_iter, s=s, eta=eta, strict=strict)

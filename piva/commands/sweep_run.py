@@ -64,6 +64,10 @@ def main(arguments: Sequence[str]) -> int:
     board = open_board(config)
     check_count(board)
     check_executor(board, config)
+    if board.sweep.early_terminate is not None:
+        from benchmarks.sweeps.pruning import rungs
+
+        rungs(board.sweep.early_terminate)
     if board.sweep.method != "bayes":
         check_points(board.all())
     try:

@@ -21,6 +21,22 @@ def test_rungs_are_those_of_wandb():
     assert rungs(Hyperband(min_iter=3, max_iter=27, s=2)) == (3, 9)
 
 
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ("min_iter: 3, eta: 2.5", "early_terminate.eta: must be a whole number without a server, not 2.5"),
+        ("max_iter: 2, s: 3", "early_terminate.max_iter: 2 with eta 3 gives no rung"),
+        ("min_iter: 3, strict: false", "early_terminate.strict: without a server"),
+    ],
+)
+def test_what_a_server_alone_can_do_is_said_before_any_work(rule, sentence, tmp_path, monkeypatch, capsys):
+    use_sweep_world(monkeypatch)
+    file = write_sweep(tmp_path, rest=f"early_terminate: {{type: hyperband, {rule}}}\n")
+    assert sweep("run", file) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def course(study, rule, values, before=()):
     """A run of one case after another until it is stopped: its course."""
     trial = study.ask()
