@@ -23,9 +23,10 @@ from piva.records import (
     read_run,
     run_folders,
 )
+from piva.records.files import SHARDS
 from piva.records.merge_plan import retire, why_it_stays
 from piva.records.merging import Source, has_files, merged
-from piva.records.run_files import SHARDS, is_temporary, shards_of, size_of, unnamed, with_shards, writer_is_gone
+from piva.records.run_files import is_temporary, shards_of, size_of, unnamed, with_shards, writer_is_gone
 
 UNDER_WAY = "under-way"
 SCENE_UNDER_WAY = ("checkpoint.safetensors", "course.json")

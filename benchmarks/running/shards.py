@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.running.plan import Batch, C, Plan
 from piva.errors import ConfigError
 from piva.records import RUN_FILE, RunRecord, read_cases, read_run
-from piva.records.run_files import SHARDS, shards_of
+from piva.records.files import SHARDS
+from piva.records.run_files import shards_of
 
 if TYPE_CHECKING:
     from benchmarks.running.runs import Runs

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from piva.errors import ConfigError
 from piva.keys import flat, key_of, score_key
-from piva.records.files import CASES_FILE, RUN_FILE, opened
+from piva.records.files import CASES_FILE, RUN_FILE, SHARDS, opened
 from piva.records.lock import is_busy
 from piva.records.merging import sha256_of
 from piva.records.model import CaseRecord, RunRecord
 from piva.records.reading import parse_case, read_run
-from piva.records.run_files import SHARDS, archived, named_files, shards_of, unnamed
+from piva.records.run_files import archived, named_files, shards_of, unnamed
 
 NAMED = 5
 """Cases named in a sentence about many."""

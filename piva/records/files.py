@@ -17,6 +17,8 @@ from piva.disk import write_atomically
 
 RUN_FILE, CASES_FILE = "run.json", "cases.jsonl"
 MERGED = ".merged"
+SHARDS = "shards"
+"""Folder in a run's: run folders of several machines, until they are merged."""
 BY_OBJECT_FILE = "by_object.json"
 """Of a scene's case, in its folder: the scores of each object, where it is known which pixel shows which."""
 

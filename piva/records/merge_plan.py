@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from piva.records.files import CASES_FILE, RUN_FILE
+from piva.records.files import CASES_FILE, RUN_FILE, SHARDS
 from piva.records.folder import RunFolder
 from piva.records.lock import BusyError, is_busy
 from piva.records.merging import Merged, Source, check_same_run, merged, write
 from piva.records.model import IMAGES, SCENES
 from piva.records.reading import read_run, run_folders
-from piva.records.run_files import SHARDS, find_run_or_shards, is_temporary, shards_of, with_shards
+from piva.records.run_files import find_run_or_shards, is_temporary, shards_of, with_shards
 
 MIRRORS = ("wandb", "tensorboard", "steps.csv")
 """What trackers leave in a run's folder: nothing that a merge reads, but nobody's to throw away."""

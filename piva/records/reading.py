@@ -1,7 +1,7 @@
 """Records are read back, of whatever version they are; and runs are found."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from piva.allocator import uncollected
 from piva.errors import ConfigError
 from piva.records import versions
-from piva.records.files import CASES_FILE, RUN_FILE, opened
+from piva.records.files import CASES_FILE, RUN_FILE, SHARDS, opened
 from piva.records.model import RECORD_VERSION, CaseRecord, RunRecord
 
 _OWN_LINE = f'{{"record_version":{RECORD_VERSION},'.encode()
@@ -84,18 +84,28 @@ def run_folders(root: Path) -> Iterator[Path]:
 def find_run(text: str, root: Path) -> Path:
     """The run's folder that `text` names: a path, or the beginning of a key (or of `<method>-<key>`) below `root`.
 
+    Deeper folders, such as a study's, are looked through where `root` itself has no such run.
+
     Raises:
         ConfigError: none or several match.
     """
     if (Path(text) / RUN_FILE).exists():
         return Path(text)
-    matches = [
-        folder
-        for folder in run_folders(root)
-        if folder.name.startswith(text) or folder.name.rpartition("-")[2].startswith(text)
-    ]
+    matches = _named(text, run_folders(root)) or _named(text, _runs_at_any_depth(root))
     if len(matches) == 1:
         return matches[0]
     if not matches:
         raise ConfigError(f"no run {text!r}: neither a run's folder nor the beginning of a key below {root}/")
     raise ConfigError(f"{text!r} is not unique: " + ", ".join(str(folder) for folder in matches))
+
+
+def _runs_at_any_depth(root: Path) -> Iterator[Path]:
+    """Every run below `root`; shards are none by themselves."""
+    found = (file.parent for file in sorted(root.glob(f"**/{RUN_FILE}")))
+    return (folder for folder in found if folder.parent.name != SHARDS)
+
+
+def _named(text: str, folders: Iterable[Path]) -> list[Path]:
+    return [
+        folder for folder in folders if folder.name.startswith(text) or folder.name.rpartition("-")[2].startswith(text)
+    ]

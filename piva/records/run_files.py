@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piva.errors import ConfigError
-from piva.records.files import RUN_FILE
+from piva.records.files import RUN_FILE, SHARDS
 from piva.records.model import IMAGES, SCENES, CaseRecord
 from piva.records.reading import find_run
 
-SHARDS = "shards"
 _TEMPORARY = re.compile(r"^\..+\.(\d+)(?:-[0-9a-f]+)?\.tmp$")
 
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from piva.records import RunRecord
-from piva.records.run_files import SHARDS
+from piva.records.files import SHARDS
 
 INIT_SECONDS = 20
 FINISH_SECONDS = 120

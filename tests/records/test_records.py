@@ -177,3 +177,15 @@ def test_a_run_is_found_by_path_and_by_unique_beginning(tmp_path):
         find_run("aa", tmp_path)
     with pytest.raises(ConfigError, match="no run 'zz'"):
         find_run("zz", tmp_path)
+
+
+def test_a_run_of_a_study_is_found_too_and_no_shard(tmp_path):
+    run = tmp_path / "studies" / "drift" / "pie-toybox" / "dds-1aaa"
+    for folder in (run, run / "shards" / "1-of-2"):
+        with RunFolder(folder) as opened:
+            opened.write_run(run_record("1aaa", "dds"))
+    assert find_run("1", tmp_path) == run
+    with RunFolder(tmp_path / "pie-toybox" / "dds-1bbb") as opened:
+        opened.write_run(run_record("1bbb", "dds"))
+    assert find_run("1", tmp_path).name == "dds-1bbb"  # what lies where runs usually lie goes first
+    assert find_run("1aaa", tmp_path) == run
