@@ -8,9 +8,14 @@ from piva.records.archiving import nameless
 from piva.records.checks import check_run
 
 
-def check_published(folder: Path) -> None:
-    """It is whole, small, made from a clean tree, and names no person, machine or folder."""
-    assert check_run(folder).problems == []
+def check_published(folder: Path, under_way: bool = False) -> None:
+    """It is whole, small, made from a clean tree, and names no person, machine or folder.
+
+    Args:
+        under_way: cases may be left to do.
+    """
+    problems = check_run(folder).problems
+    assert [problem for problem in problems if not (under_way and "have no record" in problem)] == []
     run = json.loads((folder / RUN_FILE).read_text())
     assert nameless(run) == run
     for line in (folder / CASES_FILE).read_text().splitlines():
