@@ -18,11 +18,13 @@ import numpy.typing as npt
 
 from piva.errors import ConfigError
 from piva.stats import LEVEL as CONFIDENCE
-from reports.reading import Run, info
+from reports.reading import Run, info, same_cases
 
 RESAMPLES = 2_000
 SEED = 0
 Array = npt.NDArray[np.float64]
+NUMBERS_AT_ONCE = 2_000_000
+"""Of the arrays over resamples and pairs of runs."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,14 @@ class Matched:
 
 
 def common_cases(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
-    """Ids of the cases for which every run has all of `names`.
+    """Ids of the cases for which every run has all of `names`; a case that was another one in some run is left out.
 
     Raises:
         ConfigError: there is none.
     """
     ids = set.intersection(*(set(run.ok) for run in runs)) if runs else set()
-    found = sorted(i for i in ids if all(run.value(i, name) is not None for run in runs for name in names))
+    same = same_cases(runs, sorted(ids))
+    found = [i for i in same if all(run.value(i, name) is not None for run in runs for name in names)]
     if not found:
         raise ConfigError(f"no case has {', '.join(names)} in every run")
     return found
@@ -76,6 +79,13 @@ def best_at(x: Array, y: Array, level: float, smaller_x: bool) -> Array:
     Returns:
         [resamples].
     """
+    at_once = max(1, NUMBERS_AT_ONCE // x.shape[1] ** 2)
+    blocks = [slice(start, start + at_once) for start in range(0, len(x), at_once)]
+    return np.concatenate([_best_at(x[block], y[block], level, smaller_x) for block in blocks])
+
+
+def _best_at(x: Array, y: Array, level: float, smaller_x: bool) -> Array:
+    """`best_at`, of pairs of runs for all resamples together."""
     sign = 1.0 if smaller_x else -1.0
     alone = np.where(y >= level, sign * x, np.inf).min(axis=1)
     above, below = y[:, :, None], y[:, None, :]  # i reaches the level, j does not

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from piva.errors import ConfigError
 from piva.keys import flat
 from piva.records import CASES_FILE, RUN_FILE, RunRecord, is_busy, read_run
+from piva.records.files import opened
 from piva.records.run_files import shards_of, size_of, with_shards
 from piva.registry import resolve
 from reports.labels import apart_from_siblings, facts, said
@@ -117,13 +118,15 @@ def count_cases(folder: Path, score_key: str) -> dict[str, str]:
     Raises:
         ConfigError: a whole line is damaged; names the line.
     """
-    file = folder / CASES_FILE
-    if not file.exists():
+    try:
+        with opened(folder, CASES_FILE) as cases:
+            content = cases.read()
+    except FileNotFoundError:
         return {}
     current = f'"score_key":"{score_key}"'.encode()
     counts = {}
-    for number, line in enumerate(file.read_bytes().split(b"\n")[:-1], start=1):
-        case_id, status = _beginning(line) or _slowly(line, file, number)
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        case_id, status = _beginning(line) or _slowly(line, number)
         stale = _UNSCORED in line or (status == "ok" and current not in line)
         counts[case_id] = "stale" if stale else status
     return counts
@@ -134,13 +137,13 @@ def _beginning(line: bytes) -> tuple[str, str] | None:
     return (match[1].decode(), match[2].decode()) if match and line.endswith(b"}") else None
 
 
-def _slowly(line: bytes, file: Path, number: int) -> tuple[str, str]:
+def _slowly(line: bytes, number: int) -> tuple[str, str]:
     """Of a line that another program wrote in another order."""
     try:
         content = json.loads(line)
         return str(content["case_id"]), str(content["status"])
     except (ValueError, KeyError, TypeError):
-        raise ConfigError(f"line {number} of {file.name} is damaged") from None
+        raise ConfigError(f"line {number} of {CASES_FILE} is damaged") from None
 
 
 def _settings(records: Sequence[RunRecord]) -> list[list[str]]:

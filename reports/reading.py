@@ -24,6 +24,7 @@ COSTS = (
 """Numbers that the runner measures, whatever the metrics are."""
 FACTS = {
     "case_id": pl.String, "type_id": pl.String, "scene": pl.String, "content": pl.String, "status": pl.String,
+    "score_content": pl.String,
     "score_key": pl.String, "unscored": pl.Boolean, "resized": pl.Boolean,
 }  # fmt: skip
 """What a run's table has of each case besides numbers, and the type of the column."""
@@ -127,6 +128,20 @@ def load_runs(names: Sequence[str], root: Path) -> list[Run]:
     for run in runs:
         run.table  # noqa: B018 - read now, so that a damaged record is known before anything is written
     return runs
+
+
+def same_cases(runs: Sequence[Run], ids: Iterable[str]) -> list[str]:
+    """Those of the ids that stand for one case in all runs: image and prompts, and mask and true edit, were the same.
+
+    An older record does not say what its mask and its true edit were.
+    """
+    edited: dict[str, set[str]] = {}
+    scored: dict[str, set[str]] = {}
+    for run in runs:
+        for id_, content, score_content in run.table.select("case_id", "content", "score_content").iter_rows():
+            edited.setdefault(id_, set()).add(content)
+            scored.setdefault(id_, set()).add(score_content)
+    return [id_ for id_ in ids if len(edited.get(id_, ())) <= 1 and len(scored.get(id_, set()) - {""}) <= 1]
 
 
 def labels(runs: Sequence[Run]) -> list[str]:

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(CompareConfig, "compare", arguments, "Paired differences a - b, with 95 % intervals.")
     from rich.table import Table
 
-    from reports.reading import COSTS, labels, load_runs
+    from reports.reading import COSTS, labels, load_runs, same_cases
     from reports.tables.cells import head, shown
     from reports.tables.documents import groups
     from reports.tables.rows import check_names, pairs, present
@@ -44,7 +44,12 @@ def main(arguments: Sequence[str]) -> int:
     check_names(config.metrics, [a, b])
     names = [name for name in config.metrics or every if present([a], [name]) and present([b], [name])]
     label_a, label_b = labels([a, b])
-    print(f"a: {label_a}  {a.path}\nb: {label_b}  {b.path}\n{len(a.scored & b.scored)} cases in both")
+    both = a.scored & b.scored
+    same = same_cases([a, b], both)
+    print(f"a: {label_a}  {a.path}\nb: {label_b}  {b.path}\n{len(same)} cases in both")
+    if len(same) < len(both):
+        what = "other images, prompts, masks or true edits in the other run, and are left out"
+        print(f"NOTE: {len(both) - len(same)} more had {what}")
     if len(groups([a, b])) > 1:
         print("NOTE: the runs are of different benchmarks, versions or splits")
     differing = [n for n in names if a.record.metrics.get(n) != b.record.metrics.get(n)]

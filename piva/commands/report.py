@@ -70,7 +70,15 @@ def main(arguments: Sequence[str]) -> int:
     config = parse(ReportConfig, "report", arguments, "Tables, and a page with every edit.")
     from piva.provenance import command_line
     from reports.reading import load_runs
-    from reports.tables.documents import baselines, groups, to_markdown, write_between_markers
+    from reports.tables.documents import (
+        baselines,
+        check_baselines,
+        check_markers,
+        groups,
+        slug,
+        to_markdown,
+        write_between_markers,
+    )
     from reports.tables.rows import check_names, present, usual_columns
     from reports.tables.sheet import sheet
     from reports.tables.terminal import print_table
@@ -83,13 +91,16 @@ def main(arguments: Sequence[str]) -> int:
     for id_ in config.strip:
         if not any(id_ in run.planned for run in runs):
             raise ConfigError(f"--strip {id_}: no run has such a case")
+    check_baselines(groups(runs).values(), config.baseline, config.runs)
+    if config.into is not None:
+        check_markers(config.into)
     out = config.out or config.runs / "report"
     found = []
     for title, group in groups(runs).items():
         names = present(group, config.metrics or usual_columns(group))
         against = baselines(group, config.baseline, config.runs)
         tables = sheet(title, group, names, against, command_line(), config.by)
-        folder = out if len(groups(runs)) == 1 else out / _folder(title)
+        folder = out if len(groups(runs)) == 1 else out / slug(title)
         found.append(Tables(tables, group, against, folder, _figures(config, group, against, folder)))
         print_table(tables)
         for line in _remarks(tables, config):
@@ -167,8 +178,3 @@ def _remarks(tables: "Sheet", config: ReportConfig) -> list[str]:
             named = " and ".join(crowded)
             found.append(f"{tables.title}: no figure of {named}: there is room for {MOST} runs; name those to draw")
     return [*found, *(f"{tables.title}: --by {kind}: no case says its {kind}" for kind in lacking)]
-
-
-def _folder(title: str) -> str:
-    """A title as a folder's name."""
-    return "-".join("".join(char if char.isalnum() or char == "-" else " " for char in title).split())

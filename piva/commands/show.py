@@ -80,8 +80,8 @@ def _auxiliaries(run: "Run") -> list[str]:
 def _print_failures(run: "Run", tracebacks: bool) -> None:
     failed = [case for case in run.cases.values() if case.status != "ok"]
     for case in failed if tracebacks else failed[:FAILURES_SHOWN]:
-        print(f"{case.case_id}: {case.status} at {case.stage}: {case.error}")
-        if tracebacks:
+        print(f"{case.case_id}: {case.status}{f' at {case.stage}' if case.stage else ''}: {case.error}")
+        if tracebacks and case.traceback:
             print(case.traceback)
     if len(failed) > FAILURES_SHOWN and not tracebacks:
         print(f"... and {len(failed) - FAILURES_SHOWN} more (--failures shows all)")

@@ -159,10 +159,10 @@ def _over_earlier(part: Part, sweep: Sweep, earlier: Sequence[Sweep], out: Path,
     if part.below is None:
         return sweep
     from reports.reading import load_runs
-    from reports.studies.found import settings_of
+    from reports.studies.found import of_the_latest_data, settings_of
     from reports.studies.study import over
 
-    runs = load_runs([], out)
+    runs = of_the_latest_data(load_runs([], out))
     values = part.below([setting for one in earlier for setting in settings_of(one, runs)])
     return None if values is None else over(sweep, values, files)
 
@@ -177,9 +177,9 @@ def _run(sweep: Sweep, out: Path, config: StudyConfig) -> int:
 
 def _page(study: Study, sweeps: Sequence[Sweep], out: Path, folder: Path, command: Sequence[str]) -> Path:
     from reports.reading import load_runs
-    from reports.studies.found import settings_of
+    from reports.studies.found import of_the_latest_data, settings_of
     from reports.studies.page import write_page
 
-    runs = load_runs([], out)
+    runs = of_the_latest_data(load_runs([], out))
     settings = [setting for sweep in sweeps for setting in settings_of(sweep, runs)]
     return write_page(study, settings, folder, shlex.join(command))

@@ -9,9 +9,11 @@ import tyro
 
 from piva.commands.arguments import parse
 from piva.config import Settings, runtime
-from piva.errors import COMPLETE, SOME_FAILED
+from piva.errors import COMPLETE, SOME_FAILED, ConfigError
+from piva.registry import unknown
 
 if TYPE_CHECKING:
+    from piva.records import RunRecord
     from reports.watch.standing import Standing, WatchedRun
 
 ABOUT = """\
@@ -57,6 +59,14 @@ class WatchConfig(Settings):
     """Show how things stand, and end: with 0, whatever it is."""
 
 
+def check_metrics(names: Sequence[str], records: "Sequence[RunRecord]") -> None:
+    """Raises ConfigError where none of the runs, where there are some, has a score of this name."""
+    known = sorted({name for record in records for name in record.metrics})
+    for name in names:
+        if known and name not in known:
+            raise ConfigError(unknown("score", name, known))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Exit code: complete, or some cases failed."""
     config = parse(WatchConfig, "watch", arguments, ABOUT)
@@ -67,6 +77,7 @@ def main(arguments: Sequence[str]) -> int:
 
     console, watch = wide_console(), Watch(_folders(config))
     now = watch.look()
+    check_metrics(config.metrics, [found.record for found in watch.standings(now) if found.record is not None])
     if config.once:
         console.print(picture(watch.standings(now), config.metrics, now, console.width))
         return COMPLETE

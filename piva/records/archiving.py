@@ -29,6 +29,7 @@ LEFT_OUT = FILES | {"history"}
 _QUOTED = re.compile(r"""(["'])(/[^"'\n]*/)([^"'/\n]+)(?=\1)""")
 _BARE = re.compile(r"""(?<![\w./~-])/(?!/)(?:[^\s"'/,;:()<>|]+/)*(?=[^\s"'/])""")
 _HOME = re.compile(r"(?<![\w./~-])/(?:home|Users)/[\w.-]+(?![\w./-])")
+_FILE_URL = re.compile(r"\bfile://(?=/)")
 _PERSON = re.compile(r"(?<![\w.+-])[\w.+-]+@[A-Za-z][\w.-]*")
 _FLAG = re.compile(r"(--[\w.-]+=)?(/.*)", re.DOTALL)
 
@@ -91,7 +92,10 @@ def _word(word: str) -> str:
 
 
 def _text(text: str) -> str:
-    text = _QUOTED.sub(r"\1.../\3", _HOME.sub("~", text))
+    text = _QUOTED.sub(r"\1.../\3", _HOME.sub("~", _FILE_URL.sub("", text)))
     text = _PERSON.sub("user@host", _BARE.sub(".../", text))
     host = socket.gethostname()
-    return re.sub(rf"(?<![\w-]){re.escape(host)}(?![\w-])", "host", text) if "." in host or "-" in host else text
+    named = re.escape(host)
+    if "." not in host and "-" not in host:  # a plain word is a host's name where it stands as one
+        named = rf"(?:(?<=//){named}|{named}(?=:\d))"
+    return re.sub(rf"(?<![\w-]){named}(?![\w-])", "host", text)

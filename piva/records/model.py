@@ -1,9 +1,10 @@
 """What a run and its cases say of themselves: the fields of run.json and of a line of cases.jsonl."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from piva.config import Executor, Overwrite
 from piva.provenance import Provenance
@@ -42,6 +43,12 @@ class Launch(Record):
     """As the flag had it."""
     shard: str | None = None
     overwrite: Overwrite | None = None
+
+    @field_validator("started")
+    @classmethod
+    def _is_a_time(cls, started: str) -> str:
+        datetime.fromisoformat(started)
+        return started
 
 
 class RunRecord(Record):

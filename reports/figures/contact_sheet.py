@@ -17,19 +17,24 @@ from piva.rendering.picture_grid import Row, picture_grid
 from piva.scenes.evaluation import VIEWS_FOLDER
 from reports.gallery import benchmark_cases
 from reports.reading import Run, labels
+from reports.tables.documents import groups, slug
 
 
 def contact_sheets(runs: Sequence[Run], count: int, file: Path, chosen: Sequence[str] = ()) -> dict[Path, int]:
-    """`contact_sheet` of each benchmark that the runs are of; the files, with how many rows they have.
+    """`contact_sheet` of all runs that may stand in one table; the files, with how many rows they have.
 
-    Of several benchmarks each has its name in that of its file: sheet.png becomes sheet-pie-toybox.png.
+    Of several benchmarks each has its name in that of its file: sheet.png becomes sheet-pie-toybox.png; of several
+    versions or splits of one these too.
     """
-    names = sorted({run.record.benchmark for run in runs})
-    files = {name: file if len(names) == 1 else file.with_stem(f"{file.stem}-{name}") for name in names}
-    return {
-        path: contact_sheet([run for run in runs if run.record.benchmark == name], count, path, chosen)
-        for name, path in files.items()
-    }
+    together = dict(sorted(groups(runs).items()))
+    benchmarks = [own[0].record.benchmark for own in together.values()]
+    found = {}
+    for title, own in together.items():
+        name = own[0].record.benchmark
+        name = name if benchmarks.count(name) == 1 else slug(title)
+        path = file if len(together) == 1 else file.with_stem(f"{file.stem}-{name}")
+        found[path] = contact_sheet(own, count, path, chosen)
+    return found
 
 
 def contact_sheet(runs: Sequence[Run], count: int, file: Path, chosen: Sequence[str] = ()) -> int:

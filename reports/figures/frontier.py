@@ -9,7 +9,7 @@ from piva.stats import bootstrap_mean
 from reports.figures.style import COLORS, MARKERS, bars, plt
 from reports.frontier import common_cases, curve, oriented
 from reports.reading import Run, info, labels
-from reports.tables.cells import head
+from reports.tables.cells import axis_title
 
 SIZE = (5.2, 4.0)
 """Of one panel of a frontier, in inches."""
@@ -34,8 +34,8 @@ def frontier(methods: Sequence[Sequence[Run]], pairs: Sequence[tuple[str, str]],
         ids = common_cases(runs, [over, match])
         for group, color, marker in zip(methods, COLORS, MARKERS, strict=False):
             _draw(ax, group, ids, (over, match), names, color, marker)
-        ax.set_xlabel(_title(over))
-        ax.set_ylabel(_title(match))
+        ax.set_xlabel(axis_title(over))
+        ax.set_ylabel(axis_title(match))
         ax.grid(alpha=0.25, linewidth=0.5)
     for ax in axes.flat[len(pairs) :]:
         ax.set_visible(False)
@@ -75,8 +75,3 @@ def _legend(runs: Sequence[Run], names: dict[Path, str]) -> str:
     """A method's name, and the names of the settings that its points are marked with."""
     settings = ", ".join(name for name, _ in _settings(runs[0], names))
     return runs[0].record.method + (f" ({settings})" if settings else "")
-
-
-def _title(name: str) -> str:
-    facts = info(name)
-    return f"|{head(name)}|" if facts.higher_is_better is None else head(name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from piva.methods import METHODS
 from piva.registry import resolve
 from piva.sampling import SAMPLERS
-from reports.figures.style import GREY, Look, look
+from reports.figures.style import COLORS, GREY, Look, look
 from reports.labels import facts
 from reports.reading import Run
 
@@ -25,7 +26,9 @@ def strength_of(run: Run) -> str | None:
 
 def family_of(run: Run) -> str:
     """What runs have in common that differ only in their method's strength: a curve in a plane is one."""
-    own = facts(run.record)
+    record = run.record
+    own = facts(record) | {"version": record.method_version}
+    own |= {f"prior {name}": record.prior.get(name) for name in ("fingerprint", "image_size")}
     own.pop(strength_of(run) or "", None)
     return f"{run.record.method} {sorted(own.items())}"
 
@@ -39,5 +42,10 @@ def looks_of(runs: Sequence[Run]) -> dict[Path, Look]:
     for run in runs:
         if not run.is_identity_row:
             families.setdefault(family_of(run), []).append(run)
-    found = {run.path: look(place, k) for place, own in enumerate(families.values()) for k, run in enumerate(own)}
+    found, used = dict[Path, Look](), Counter[int]()
+    for place, own in enumerate(families.values()):
+        color = place % len(COLORS)
+        for run in own:
+            found[run.path] = look(color, used[color])
+            used[color] += 1
     return {run.path: found.get(run.path, NOTHING) for run in runs}

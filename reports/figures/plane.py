@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -17,6 +18,7 @@ from reports.tables.cells import head
 from reports.tables.rows import Row, present, rows
 
 COSTS = ("seconds_edit", "unet_rows")
+ALL_ROWS = "UNet rows, cached and psi's included ↓"
 MANY = 6
 """Curves that a column of a paper has room for; of more a plane is as wide as the page."""
 Word = tuple[float, float, str, str]
@@ -83,7 +85,11 @@ def plane_figure(runs: Sequence[Run], identity: str, alignment: str) -> Figure |
 
 
 def cost_figure(runs: Sequence[Run], quality: str) -> Figure | None:
-    """A panel for each cost that was measured, with a number on the y axis and a point for each run that has both."""
+    """A panel for each cost that was measured, with a number on the y axis and a point for each run that has both.
+
+    UNet rows are all that an edit asks for: those that a cache had, and of a stored psi's training, are counted.
+    """
+    runs = [_with_all_rows(run) for run in runs]
     costs = [name for name in present(runs, COSTS) if name != quality]
     found = [row for row in rows(runs, [*costs, quality]) if not row.run.is_identity_row]
     lines = curves([row for row in found if any(_has(row, (cost, quality)) for cost in costs)], runs)
@@ -99,6 +105,14 @@ def cost_figure(runs: Sequence[Run], quality: str) -> Figure | None:
         drawn.append((ax, cost, quality, words))
     _finish(figure, drawn)
     return figure
+
+
+def _with_all_rows(run: Run) -> Run:
+    """The run with `unet_rows` as they were before any cache."""
+    whole = Run(run.path, run.record)
+    parts = [pl.col(name).fill_null(0) for name in ("rows_cached", "psi_rows")]
+    whole.table = run.table.with_columns(sum(parts, pl.col("unet_rows")).alias("unet_rows"))
+    return whole
 
 
 def _size(lines: Sequence[Curve], height: float) -> tuple[float, float]:
@@ -143,7 +157,7 @@ def _finish(figure: Figure, drawn: Sequence[tuple[Axes, str, str, Sequence[Word]
     """Titles of the axes, one legend, and the words beside the points of each panel."""
     handles: dict[str, Any] = {}
     for ax, over, against, _ in drawn:
-        ax.set_xlabel(head(over), fontsize=8)
+        ax.set_xlabel(ALL_ROWS if over == "unet_rows" else head(over), fontsize=8)
         ax.set_ylabel(head(against), fontsize=8)
         for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(name, handle)

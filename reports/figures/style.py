@@ -13,17 +13,18 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from piva.stats import Interval
-from reports.reading import info
-from reports.tables.cells import head
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
 """Okabe and Ito's, which the colour-blind tell apart; beside MARKERS and LINES, for print without colour."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h", "d")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
-HATCHES = ("", "///", "...")
+HATCHES = ("", "///", "...", "xxx", "---", "\\\\\\", "|||", "ooo", "+++", "***")
+PALER = 0.55
+"""Of the colour of bars whose hatches are used up. Ours."""
 GREY = "#777777"
 """Of what is no contestant."""
 FEW = 8
@@ -49,17 +50,14 @@ class Look:
 
 
 def look(place: int, k: int = 0) -> Look:
-    """The look of the place-th of several; a colour that comes again has another mark, line and hatch.
-
-    Args:
-        k: of those that share the place, and its colour.
-    """
-    again = place // len(COLORS) + k
+    """The look of the k-th of those that have the place-th colour; of many, all are told apart in grey, too."""
+    place, k = place % len(COLORS), k + place // len(COLORS)
+    red, green, blue = (1 - (1 - part) * PALER ** (k // len(HATCHES)) for part in to_rgb(COLORS[place]))
     return Look(
-        COLORS[place % len(COLORS)],
-        MARKERS[(place + place // len(MARKERS) + k) % len(MARKERS)],  # a dozen are told apart in grey, too
-        LINES[(place + again) % len(LINES)],
-        HATCHES[(place + again) % len(HATCHES)],
+        to_hex((red, green, blue)).upper(),
+        MARKERS[(place + k) % len(MARKERS)],
+        LINES[(place + k + k // len(MARKERS)) % len(LINES)],
+        HATCHES[(place + k) % len(HATCHES)],
     )
 
 
@@ -97,20 +95,6 @@ def save(figure: Figure, folder: Path, name: str, dpi: int = 110) -> list[Path]:
         figure.savefig(files[0], metadata={"Date": None})
     plt.close(figure)
     return files
-
-
-def axis_title(name: str) -> str:
-    """A number's name, which way is better, and how it is shown; a shift or a ratio is its distance from the best."""
-    facts = info(name)
-    if facts.higher_is_better is not None:
-        return head(name)
-    best = "" if not facts.best else f" - {facts.best:g}"
-    return f"|{head(name).partition(' →')[0]}{best}|" + _scale(name)
-
-
-def _scale(name: str) -> str:
-    scale = info(name).display_scale
-    return "" if scale == 1 else f" ×{scale:g}"
 
 
 def bars(interval: Interval, scale: float) -> tuple[float, list[list[float]] | None]:

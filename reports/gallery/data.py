@@ -20,6 +20,7 @@ from piva.scenes.evaluation import VIEWS_FOLDER
 from reports.gallery.pictures import SHEET, THUMBNAIL, Files, Pictures
 from reports.gallery.scenes import VIEWS, by_view, view_pictures
 from reports.gallery.sources import benchmark_cases, marked_words
+from reports.parts import parts
 from reports.reading import COSTS, Run, info, labels
 
 STATUS = {
@@ -79,6 +80,7 @@ def page_data(runs: Sequence[Shown], names: Sequence[str], baseline: Run | None,
     kinds = sorted({types.get(id_, NO_TYPE) for id_ in ids})
     size = next((run.record.image_size for run in plain if run.record.image_size), None)
     height, width = size or next((case.image_size for case in known.values()), (1, 1))
+    scene_of = {id_: part.title for part in parts(plain, "scene") for id_ in part.ids}
     scenes = any(run.record.scenes is not None for run in plain)
     return {
         "baseline": next((one.id for one in runs if baseline is not None and one.run.path == baseline.path), None),
@@ -92,6 +94,7 @@ def page_data(runs: Sequence[Shown], names: Sequence[str], baseline: Run | None,
         "cases": {
             "id": ids,
             "type": [kinds.index(types.get(id_, NO_TYPE)) for id_ in ids],
+            "scene": [scene_of.get(id_, "") for id_ in ids],
             **_prompts(ids, plain, known),
             **_sources(ids, plain, known, size, pictures),
         },

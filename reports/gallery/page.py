@@ -142,7 +142,7 @@ def _breakdown(
     digits = column_digits(names, [row for section in sections for row in section.rows])
     found = []
     for section in sections:
-        filters = {"q": section.part.title} if by == "scene" else {"type": _types(on_page, section.part)}
+        filters = {"scene": section.part.title} if by == "scene" else {"type": _types(on_page, section.part)}
         found.append((section.part.title, _table(on_page, section.rows, names, digits, notes, **filters)))
     return {"by": by, "parts": found}
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.figures.style import COLORS, HATCHES, LINES, MARKERS, axis_title, bars, panels, save
+from reports.figures.style import COLORS, HATCHES, LINES, MARKERS, bars, panels, save
 
-__all__ = ["COLORS", "HATCHES", "LINES", "MARKERS", "Figures", "axis_title", "bars"]
+__all__ = ["COLORS", "HATCHES", "LINES", "MARKERS", "Figures", "bars"]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a study asks for, and what of it is recorded: matched by settings, so that no model has to be loaded for a page.
 
 Two runs of the same settings can differ in their data's version or their prior's weights; of those the latest counts.
+Of cases that are others in a later run of the study, only the later ones do (`of_the_latest_data`).
 """
 
 from __future__ import annotations
@@ -84,15 +85,40 @@ def settings_of(sweep: Sweep, runs: Sequence[Run]) -> list[Setting]:
     return found
 
 
+def of_the_latest_data(runs: Sequence[Run]) -> list[Run]:
+    """The runs without the cases that a later run has otherwise (image, prompts, mask or true edit).
+
+    To a study's page they are left to do, as they are to the study.
+    """
+    ordered = sorted(runs, key=_started, reverse=True)
+    latest: dict[tuple[str, str | None, str], CaseRecord] = {}
+    found = {}
+    for run in ordered:
+        place = (run.record.benchmark, run.record.split)
+        kept = {id_: case for id_, case in run.cases.items() if _is_same(case, latest.setdefault((*place, id_), case))}
+        found[run.path] = run if len(kept) == len(run.cases) else Run(run.path, run.record, kept)
+    return [found[run.path] for run in runs]
+
+
+def _is_same(case: CaseRecord, other: CaseRecord) -> bool:
+    known = case.score_content and other.score_content
+    return case.content == other.content and (not known or case.score_content == other.score_content)
+
+
 def is_of(record: RunRecord, benchmark: str, config: Any) -> bool:
     """Whether a run has these settings, with one of their seeds."""
     if (record.benchmark, record.method, record.steps) != (benchmark, config.method.name, config.steps):
         return False
-    if record.seed not in config.seeds or (config.split is not None and record.split != config.split):
+    usual = "test" if record.split is not None and config.root is None else None
+    split = config.split or usual
+    if record.seed not in config.seeds or (split is not None and record.split != split):
         return False
     parts: list[tuple[Settings, Any]] = [(config.method, record.settings)]
     if record.scenes is not None:
-        parts.append((config.scene, record.scenes["scene"]))
+        parts += [(getattr(config, name), record.scenes.get(name, {})) for name in ("scene", "reconstruction")]
+        asked = {name: getattr(config, name) for name in ("downscale", "eval_views")}
+        if any(record.scenes.get(name, value) != value for name, value in asked.items()):
+            return False
     known = {name: value for name, value in record.prior.items() if name in PriorConfig.model_fields}
     return all(_same(*part) for part in (*parts, (config.prior, known)))
 
@@ -113,4 +139,9 @@ def _same(wanted: Settings, recorded: Any) -> bool:
 
 
 def _latest(runs: Sequence[Run]) -> Run | None:
-    return max(runs, key=lambda run: run.record.launches[-1].started) if runs else None
+    return max(runs, key=_started) if runs else None
+
+
+def _started(run: Run) -> str:
+    """When its last launch began."""
+    return run.record.launches[-1].started if run.record.launches else ""

@@ -15,11 +15,11 @@ from piva.stats import Interval, bootstrap_mean, paired_difference
 from piva.toybox.hard_scenes import in2n_toybox_hard
 from piva.toybox.parts import OBJECTS
 from reports.reading import Run, info
-from reports.studies.drawing import COLORS, MARKERS, Figures, axis_title, bars
+from reports.studies.drawing import COLORS, MARKERS, Figures, bars
 from reports.studies.found import Setting
 from reports.studies.page import known, note
 from reports.studies.study import Part, Study
-from reports.tables.cells import SEED, cell, head
+from reports.tables.cells import SEED, axis_title, cell, head
 from reports.tables.markdown import table
 
 LIGHTS = {"all": "all lights", "day": "day", "colored": "coloured light", "moving": "moving light"}

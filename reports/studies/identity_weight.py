@@ -10,11 +10,11 @@ from piva.data.pie_bench import EDIT_GROUPS, EDIT_TYPES
 from piva.stats import Interval, bootstrap_mean
 from reports.reading import info
 from reports.studies.choosing import Choice, choose
-from reports.studies.drawing import COLORS, LINES, MARKERS, Figures, axis_title, bars
+from reports.studies.drawing import COLORS, LINES, MARKERS, Figures, bars
 from reports.studies.found import Setting, values
 from reports.studies.page import details, known, note
 from reports.studies.study import Part, Study
-from reports.tables.cells import SEED, cell, head, shown
+from reports.tables.cells import SEED, axis_title, cell, head, shown
 from reports.tables.markdown import table
 
 ALIGNMENT = ("clip_text", "edit_success")

@@ -14,11 +14,11 @@ from piva.sampling import SAMPLERS
 from piva.stats import bootstrap_mean, paired_difference
 from reports.reading import info
 from reports.studies.choosing import loss
-from reports.studies.drawing import COLORS, LINES, MARKERS, Figures, axis_title, bars
+from reports.studies.drawing import COLORS, LINES, MARKERS, Figures, bars
 from reports.studies.found import Setting
 from reports.studies.page import details, known, note
 from reports.studies.study import Part, Study
-from reports.tables.cells import SEED, cell, head
+from reports.tables.cells import SEED, axis_title, cell, head
 from reports.tables.markdown import table
 
 TUNING, UPDATES, ROWS = "methods-tuning", "methods-updates", "methods-rows"

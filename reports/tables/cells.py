@@ -16,6 +16,16 @@ def head(name: str) -> str:
     return name + arrow + scale + (f" ({facts.unit})" if facts.unit else "")
 
 
+def axis_title(name: str) -> str:
+    """`head` of a number by its distance from the best: a shift or a ratio is that where nearer is better."""
+    facts = info(name)
+    if facts.higher_is_better is not None:
+        return head(name)
+    best = "" if not facts.best else f" - {facts.best:g}"
+    scale = "" if facts.display_scale == 1 else f" ×{facts.display_scale:g}"
+    return f"|{head(name).partition(' →')[0]}{best}|{scale}"
+
+
 def shown(name: str, value: float | None, signed: bool = False, digits: int | None = None) -> str:
     """One displayed number, with the metric's own digits unless told otherwise; a dash where there is none."""
     if value is None:

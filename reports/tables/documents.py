@@ -1,6 +1,7 @@
 """Tables as Markdown, with a footer that says how each number was made; and which runs stand in one table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path, PurePosixPath
 
@@ -11,13 +12,15 @@ from piva.records import RunRecord, find_run
 from reports.frontier import matched, shared_levels
 from reports.parts import By
 from reports.reading import Run, labels
-from reports.tables.cells import head, shown
+from reports.tables.cells import axis_title, head, shown
 from reports.tables.grids import Cell, Grid
 from reports.tables.markdown import table
 from reports.tables.origins import how_rows_were_made
 from reports.tables.ranking import BEST, SECOND
 from reports.tables.sheet import Sheet, sheet
 
+LABELS_SAID = 4
+"""Of each table, where a name is none."""
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
@@ -31,24 +34,43 @@ def groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return result
 
 
+def slug(title: str) -> str:
+    """A title as the name of a file."""
+    return "-".join("".join(char if char.isalnum() or char == "-" else " " for char in title).split())
+
+
 def baselines(runs: Sequence[Run], named: Sequence[str], root: Path) -> list[Run]:
     """What others are compared with: those of `runs` that are named, by label (as tables show it), folder or key.
 
     Where none is named, the only DDS run, or of several the only one with default settings; none where that leaves a
     choice, which is the user's.
-
-    Raises:
-        ConfigError: a name is no label here, and no run below `root` either.
     """
     if named:
-        by_label = dict(zip(labels(runs), runs, strict=True))
-        by_path = {run.path.resolve(): run for run in runs}
-        found = [by_label.get(name) or by_path.get(find_run(name, root).resolve()) for name in named]
+        found = [_named(name, runs, root) for name in named]
         return [run for run in found if run is not None]
     dds = [run for run in runs if run.record.method == "dds"]
     if len(dds) > 1:
         dds = [run for run in dds if _is_default(run.record)]
     return dds if len(dds) == 1 else []
+
+
+def check_baselines(groups: Iterable[Sequence[Run]], named: Sequence[str], root: Path) -> None:
+    """Raises ConfigError where a name is none of a run in any group."""
+    everything = list(groups)
+    for name in named:
+        if not any(_named(name, runs, root) for runs in everything):
+            said = ", ".join(repr(label) for runs in everything for label in labels(runs)[:LABELS_SAID])
+            raise ConfigError(f"--baseline {name}: no run of this report has this label, folder or key, as {said} have")
+
+
+def _named(name: str, runs: Sequence[Run], root: Path) -> Run | None:
+    by_label = dict(zip(labels(runs), runs, strict=True))
+    if name in by_label:
+        return by_label[name]
+    with suppress(ConfigError):
+        path = find_run(name, root).resolve()
+        return next((run for run in runs if run.path.resolve() == path), None)
+    return None
 
 
 def _is_default(record: RunRecord) -> bool:
@@ -115,11 +137,21 @@ def write_between_markers(file: Path, text: str) -> None:
     Raises:
         ConfigError: the document lacks the markers.
     """
+    before, after = check_markers(file)
+    write_atomically(file, f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}".encode())
+
+
+def check_markers(file: Path) -> tuple[str, str]:
+    """(what stands before BEGIN, what stands after END).
+
+    Raises:
+        ConfigError: the document lacks them.
+    """
     before, begin, rest = file.read_text(encoding="utf-8").partition(BEGIN) if file.is_file() else ("", "", "")
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ConfigError(f"{file} has no {BEGIN} ... {END}")
-    write_atomically(file, f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}".encode())
+    return before, after
 
 
 def frontier_markdown(
@@ -160,8 +192,8 @@ def _matched_table(methods: Sequence[str], groups: Sequence[Sequence[Run]], over
         difference = shown(over, found.difference, signed=True) + bounds
         row = [shown(match, found.level), shown(over, found.a), shown(over, found.b), difference]
         body.append([*row, f"{found.reached:.0%}"])
-    titles = [head(match), *(f"{head(over)}, {name}" for name in methods), f"{methods[0]} - {methods[1]}", "reached"]
-    return table(titles, body)
+    titles = [axis_title(match), *(f"{axis_title(over)}, {name}" for name in methods)]
+    return table([*titles, f"{methods[0]} - {methods[1]}", "reached"], body)
 
 
 def _rows_a_case(run: Run) -> float:

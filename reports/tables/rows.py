@@ -45,6 +45,9 @@ SCENE_COLUMNS = (
 )
 """The same for runs over scenes."""
 
+CONTENTS = ("content", "score_content")
+"""What two records of one case have in common: digests of image and prompts, and of mask and true edit."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -106,6 +109,7 @@ def rows(runs: Sequence[Run], names: Sequence[str], against: Run | None = None, 
     """
     everyone = set().union(*(run.planned for run in runs)) if runs else set()
     result = []
+    reference, whose = against or (runs[0] if runs else None), "the baseline" if against else "the first run"
     for run, label in zip(runs, labels(runs), strict=True):
         own = _within(run.table, part)
         planned = len(run.planned if part is None else run.planned & part.ids)
@@ -120,7 +124,11 @@ def rows(runs: Sequence[Run], names: Sequence[str], against: Run | None = None, 
             failed,
             skipped,
             unfinished=planned - ok - failed - skipped,
-            marks=marks(run, everyone) + (unlike(run, against, names) if against else _device(run, runs)),
+            marks=(
+                *marks(run, everyone),
+                *_others(run, reference, whose),
+                *(unlike(run, against, names) if against else _device(run, runs)),
+            ),
         )
         result.append(row)
     return sorted(result, key=lambda row: (not row.run.is_identity_row, row.label))
@@ -143,7 +151,7 @@ def paired(a: Run, b: Run, name: str) -> PairedDifference:
 def pairs(a: Run, b: Run, names: Sequence[str], part: Part | None = None) -> dict[str, PairedDifference]:
     """a - b over the cases that both runs were asked for; those that lack a value on either side count as missing.
 
-    A case whose image or prompts were others (`content`) is another case, and is left out.
+    A case whose image or prompts were others, or its mask or true edit, is another case, and is left out.
 
     Where nearer to some best value is better (a shift, a ratio), wins count the nearer run; the difference itself is
     of the values.
@@ -169,11 +177,25 @@ def _side_by_side(a: Run, b: Run, names: Sequence[str], part: Part | None) -> pl
     both = pl.DataFrame({"case_id": sorted(ids if part is None else ids & part.ids)}, schema={"case_id": pl.String})
     for run, side in ((a, "a"), (b, "b")):
         columns = [pl.col(name).alias(f"{name} {side}") for name in names if name in run.table.columns]
-        own = run.table.select("case_id", pl.col("content").alias(f"content {side}"), *columns)
+        contents = [pl.col(name).alias(f"{name} {side}") for name in CONTENTS]
+        own = run.table.select("case_id", *contents, *columns)
         lacking = [pl.lit(None, pl.Float64).alias(f"{n} {side}") for n in names if n not in run.table.columns]
         both = both.join(own, on="case_id", how="left").with_columns(lacking)
-    same = pl.col("content a").eq(pl.col("content b")).fill_null(True)
-    return both.filter(same).sort("case_id")
+    return both.filter(_is_same()).sort("case_id")
+
+
+def other_cases(a: Run, b: Run) -> int:
+    """How many cases that both have records of were others: `pairs` leaves them out."""
+    one, other = (run.table.select("case_id", *(pl.col(name).alias(f"{name} {side}") for name in CONTENTS))
+                  for run, side in ((a, "a"), (b, "b")))  # fmt: skip
+    return one.join(other, on="case_id").filter(~_is_same()).height
+
+
+def _is_same() -> pl.Expr:
+    """Of rows with the contents of two records, "" in those that are older than the field, null where there is none."""
+    edited, scored = (pl.col(f"{name} a").eq(pl.col(f"{name} b")).fill_null(True) for name in CONTENTS)
+    unknown = pl.col("score_content a").eq("").fill_null(True) | pl.col("score_content b").eq("").fill_null(True)
+    return edited & (scored | unknown)
 
 
 def _gain(name: str) -> pl.Expr:
@@ -217,6 +239,11 @@ def marks(run: Run, everyone: set[str]) -> tuple[str, ...]:
     if run.table.filter(pl.col("scored") & pl.col("resized")).height:
         found.append("sources resized to the prior's size, and scored there")
     return tuple(found)
+
+
+def _others(run: Run, reference: Run | None, name: str) -> tuple[str, ...]:
+    count = other_cases(run, reference) if reference is not None and run.path != reference.path else 0
+    return (f"{count} cases had other images, prompts, masks or true edits in {name}",) if count else ()
 
 
 def _device(run: Run, runs: Sequence[Run]) -> tuple[str, ...]:

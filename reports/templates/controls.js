@@ -1,6 +1,6 @@
 /* The bar above the cases: what is shown, in which order. It is drawn once, and then follows the state. */
 
-const NO_FILTER = { type: [], method: [], hide: [], status: "", success: "", range: [], q: "" };
+const NO_FILTER = { scene: "", type: [], method: [], hide: [], status: "", success: "", range: [], q: "" };
 const CONTROLS = document.getElementById("controls");
 let typing = 0;
 
@@ -98,7 +98,9 @@ function syncControls() {
     drop.querySelector(".count").textContent = count ? ` ${count}` : "";
     drop.classList.toggle("on", ["type", "method", "range"].includes(name) && given.length > 0);
   }
-  CONTROLS.querySelector(".given").replaceChildren(...state.range.map(range => make("button", { type: "button", class: "chip",
+  const scene = make("button", { type: "button", class: "chip", "aria-label": `without the scene ${state.scene}`,
+    click: () => go({ scene: "" }) }, `${state.scene} ×`);
+  CONTROLS.querySelector(".given").replaceChildren(...(state.scene ? [scene] : []), ...state.range.map(range => make("button", { type: "button", class: "chip",
     "aria-label": `without the range of ${range.name}`, click: () => go({ range: state.range.filter(one => one.name !== range.name) }) },
     `${range.name} ${range.low ?? "…"} to ${range.high ?? "…"} ×`)));
   for (const button of CONTROLS.querySelectorAll("[data-compare]")) button.setAttribute("aria-pressed", String(button.dataset.compare === state.compare));

@@ -27,6 +27,7 @@ function selected() {
   const types = new Set(state.type.map(id => DATA.types.findIndex(type => type.id === id)));
   const found = [];
   for (let index = 0; index < DATA.cases.id.length; index += 1) {
+    if (state.scene && DATA.cases.scene[index] !== state.scene) continue;
     if (types.size > 0 && !types.has(DATA.cases.type[index])) continue;
     if (!hasStatus(index) || !inRanges(index) || !succeeded(index)) continue;
     if (words.length > 0 && !words.every(word => searchText(index).includes(word))) continue;

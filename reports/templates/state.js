@@ -46,7 +46,7 @@ function parse(hash) {
   return {
     run: one("run", isRun), sort: one("sort", isMetric), order: one("order", among(["best", "worst"]), "best"),
     minus: one("minus", isRun), type: several("type", among(DATA.types.map(type => type.id))),
-    method: several("method", among(METHODS)), hide: several("hide", isRun),
+    scene: one("scene", among(DATA.cases.scene)), method: several("method", among(METHODS)), hide: several("hide", isRun),
     status: one("status", among(STATUSES)), success: one("success", among(["yes", "no"])),
     range: several("range", text => readRange(text) !== null).map(readRange),
     q: given.get("q") ?? "", metrics: given.has("metrics") ? several("metrics", isMetric) : USUAL_METRICS,

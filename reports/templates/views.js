@@ -11,9 +11,12 @@ function draw(tag, properties, ...children) {
   return element;
 }
 
-/** How the line of a run is drawn: when the colours are used up, dashed. */
+const DASHES = ["", "5 3", "2 2", "9 3 2 3"];
+
+/** How the line of a run is drawn: when the colours are used up, dashed, each time in another way. */
 function pen(number) {
-  const dashed = number >= LINES.length ? { "stroke-dasharray": "5 3" } : {};
+  const dashes = DASHES[Math.floor(number / LINES.length) % DASHES.length];
+  const dashed = dashes ? { "stroke-dasharray": dashes } : {};
   return { stroke: LINES[number % LINES.length], "stroke-width": 2, ...dashed };
 }
 

@@ -182,7 +182,8 @@ def error(case: CaseRecord) -> str:
 
 def speed(standing: Standing) -> str:
     """Cases a minute."""
-    return f"{60 * standing.speed:.3g}" if standing.speed else ""
+    a_minute = 60 * (standing.speed or 0.0)
+    return "" if not a_minute else f"{a_minute:,.0f}" if a_minute >= 100 else f"{a_minute:.3g}"
 
 
 def time_left(standing: Standing) -> str:

@@ -88,6 +88,7 @@ class WatchedFolder:
         self.pace: Pace | None = None
         self.sign: Sign | None = None
         self._own: set[str] = set()
+        self._asked: frozenset[str] = frozenset()
         self._launch: tuple[int, str] | None = None
         self._beat: tuple[float, float] | None = None
 
@@ -103,6 +104,7 @@ class WatchedFolder:
         number, launch = len(record.launches) - 1, record.launches[-1]
         if self.pace is None or self._launch != (number, launch.started):
             self._launch, self.pace = (number, launch.started), Pace(launch)
+            self._asked = frozenset(launch.planned)
         if self.records.anew:
             self.planned = {id_ for launch in record.launches for id_ in launch.planned}
             self.left, self._own = set(self.planned), set()
@@ -135,13 +137,13 @@ class WatchedFolder:
         return "stopped" if self.left else "done"
 
     def seconds_left(self, now: float) -> float | None:
-        """Until all of its cases have ended, at the present speed; None where that is not known."""
+        """Until what its last launch was asked for has ended, at the present speed; None where that is not known."""
         record = self.records.record
         if record is None or self.pace is None or self.state != "running":
             return None
         lately = self.pace.speed()
         speed = lately[0] if lately else speed_before(record, self.records.cases)
-        return max(0.0, len(self.left) / speed - (now - self.pace.newest)) if speed else None
+        return max(0.0, len(self.left & self._asked) / speed - (now - self.pace.newest)) if speed else None
 
     def _sign(self, now: float) -> Sign | None:
         """Who is signed in. A heartbeat that was seen to change is a sign of life whatever the disk's clock says."""

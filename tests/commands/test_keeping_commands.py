@@ -86,6 +86,26 @@ def test_runs_says_what_is_not_as_it_comes_or_sets_one_apart(tmp_path, capsys):
     assert said == [["prior=toybox"], ["guidance=2.0", "prior=toybox"], ["lam=None", "rank=8", "prior=sd15"]]
 
 
+def test_runs_sees_what_a_killed_merge_had_decided(world, capsys):
+    folder = recorded(world.out, "4" * 16, ["a", "b"], [case_record("a"), case_record("b")])
+    (folder / ".merged").mkdir()
+    one_line = (folder / CASES_FILE).read_bytes().splitlines(keepends=True)[0]
+    (folder / ".merged" / CASES_FILE).write_bytes(one_line)
+    capsys.readouterr()
+    assert main(["runs", "--out", str(world.out), "--json"]) == 0
+    (line,) = [line for line in json.loads(capsys.readouterr().out) if line["key"] == "4" * 16]
+    assert (line["ok"], line["left"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(12, "12 B"), (1234, "1.23 kB"), (999_600, "1 MB"), (123_456, "123 kB"), (1.234e12, "1.23 TB")]
+)
+def test_sizes_have_three_digits(size, text):
+    from piva.commands.runs import _size
+
+    assert _size(size) == text
+
+
 def test_runs_filters_and_sorts(world, capsys):
     poison(world.root, 1)
     copy, dds = str(world(method="copy")), str(world())

@@ -103,3 +103,15 @@ def test_report_takes_runs_and_a_baseline(out, capsys, tmp_path):
     ]
     assert main(["report", *arguments]) == 0
     assert "each run minus `piva`" in (tmp_path / "r" / "table.md").read_text()
+
+
+def test_report_looks_for_the_markers_before_it_works(out, tmp_path, capsys):
+    (tmp_path / "readme.md").write_text("no markers")
+    assert main(["report", "--runs", str(out), "--into", str(tmp_path / "readme.md"), "--figures"]) == 2
+    assert "readme.md has no <!-- results: begin -->" in capsys.readouterr().err
+    assert not (out / "report").exists()
+
+
+def test_report_refuses_a_baseline_that_is_none_of_its_runs(out, capsys):
+    assert main(["report", "--runs", str(out), "--baseline", "nobody"]) == 2
+    assert "--baseline nobody: no run of this report has this label, folder or key" in capsys.readouterr().err

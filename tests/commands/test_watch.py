@@ -106,3 +106,8 @@ def test_in_a_terminal_the_picture_is_drawn_anew(done, monkeypatch, capsys):
     )
     assert main(["watch", "aa11", "--runs", str(done.parents[1])]) == 0
     assert "aa11 dds on pie-toybox" in capsys.readouterr().out
+
+
+def test_a_score_that_no_run_has_is_no_silence(done, capsys):
+    assert main(["watch", str(done), "--once", "--metrics", "lpisp"]) == 2
+    assert "did you mean" in capsys.readouterr().err

@@ -96,9 +96,22 @@ def test_prompts_stay_and_hashes_but_no_file_is_named(run, tmp_path):
         ("(/a/b c:/d/e.png)", "(.../b c:.../e.png)"),
         ("no space on /home/zoe", "no space on ~"),
         ("'/a b/c d/e.txt'", "'.../e.txt'"),
+        ("file:///home/zoe/x and file:///a/b.txt", ".../x and .../b.txt"),
     ],
 )
 def test_of_a_path_the_last_name_stays(text, expected):
+    assert nameless(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("gandalf:8080 http://gandalf/x gandalf", "host:8080 http://host/x gandalf"),
+        ("gandalfs:1", "gandalfs:1"),
+    ],
+)
+def test_a_plain_name_of_this_host_goes_where_it_stands_as_one(text, expected, monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "gandalf")
     assert nameless(text) == expected
 
 

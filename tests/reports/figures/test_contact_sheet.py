@@ -7,8 +7,8 @@ from PIL import Image
 from piva.cli import main
 from piva.errors import ConfigError
 from piva.rendering.picture_grid import GAP, TILE
-from reports.figures.contact_sheet import contact_sheet
-from reports.reading import load_runs
+from reports.figures.contact_sheet import contact_sheet, contact_sheets
+from reports.reading import Run, load_runs
 
 
 @pytest.fixture
@@ -80,3 +80,12 @@ def test_the_numbers_of_the_figures_are_those_asked_for(runs, tmp_path):
     assert "<!-- level" in text
     tables = (tmp_path / "report" / "table.md").read_text(encoding="utf-8")
     assert "![identity-alignment](<figures/identity-alignment.png>)" in tables
+
+
+def test_splits_have_a_sheet_each(runs, tmp_path):
+    loaded = load_runs([], runs)
+    other = Run(loaded[0].path, loaded[0].record.model_copy(update={"split": "dev"}))
+    drawn = contact_sheets([*loaded, other], 2, tmp_path / "sheet.png")
+    assert list(drawn.values()) == [2, 2]
+    assert sum(file.stem.endswith("-dev-split") for file in drawn) == 1
+    assert all(file.is_file() for file in drawn)

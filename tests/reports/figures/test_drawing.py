@@ -11,12 +11,12 @@ from piva.errors import ConfigError
 from reports.figures.along_views import view_means, views_figure
 from reports.figures.courses import course_figure, course_means
 from reports.figures.drawing import Drawn, draw_all, left_out
-from reports.figures.looks import NOTHING, looks_of
+from reports.figures.looks import NOTHING, family_of, looks_of
 from reports.figures.plane import cost_figure, curves, plane_figure
 from reports.figures.style import BANDS, COLORS, COLUMN, FEW, MARKERS, MOST, PAGE, legend, look, panels, plt
 from reports.figures.types import type_figure
 from reports.parts import parts
-from reports.reading import load_runs
+from reports.reading import Run, load_runs
 from reports.tables.rows import rows
 from reports.view_scores import view_scores
 
@@ -94,7 +94,9 @@ def test_what_records_lack_is_not_drawn(tmp_path):
 def test_cost_is_drawn_where_it_was_measured(tmp_path):
     make(tmp_path, "aa11", 1.0, unet_rows=400)
     ax = cost_figure(load_runs([], tmp_path), "clip_text").axes[0]
-    assert (ax.get_xlabel(), ax.lines[0].get_xdata()[0]) == ("unet_rows ↓", 400.0)
+    assert (ax.get_xlabel(), ax.lines[0].get_xdata()[0]) == ("UNet rows, cached and psi's included ↓", 400.0)
+    make(tmp_path, "aa11", 1.0, unet_rows=400, rows_cached=200, psi_rows=30)  # as with a cache that another run filled
+    assert cost_figure(load_runs([], tmp_path), "clip_text").axes[0].lines[0].get_xdata()[0] == 630.0
 
 
 def test_points_of_cost_stand_alone_and_a_run_that_lacks_one_cost_is_in_the_other_panel(tmp_path):
@@ -214,6 +216,26 @@ def test_a_link_out_of_the_run_is_not_followed(tmp_path):
     file.symlink_to(secret)
     with pytest.raises(ConfigError, match="outside"):
         view_scores(load_runs([], tmp_path)[0], "a")
+
+
+@pytest.mark.parametrize("sizes", [(20,), (7, 1, 1, 1, 1, 1, 8), (1,) * 20, (10, 10)])
+def test_as_many_runs_as_are_drawn_are_told_apart_in_bars_and_in_curves(sizes, tmp_path):
+    for place, size in enumerate(sizes):
+        for k in range(size):
+            make(tmp_path, f"aa{place:02d}{k:02d}", float(k), guidance=float(place))
+    found = looks_of(load_runs([], tmp_path)).values()
+    assert (
+        len({(one.color, one.hatch) for one in found})
+        == len({(one.color, one.line, one.marker) for one in found})
+        == 20
+    )
+
+
+def test_runs_of_other_weights_or_of_another_version_are_no_one_curve(tmp_path):
+    make(tmp_path, "aa11", 1.0)
+    (run,) = load_runs([], tmp_path)
+    changes = ({}, {"method_version": 9}, {"prior": run.record.prior | {"fingerprint": "other"}})
+    assert len({family_of(Run(run.path, run.record.model_copy(update=change))) for change in changes}) == 3
 
 
 def test_twenty_looks_are_told_apart():

@@ -1,12 +1,12 @@
 """Runs are recognised by their settings: those of the sweep's points, and no others."""
 
 import pytest
-from harness_world import run_record
+from harness_world import case_record, launch, run_record, write_run
 from study_world import case_ids, setting_of, write_setting
 
 from piva.commands.run_settings import run_settings
 from reports.reading import load_runs
-from reports.studies.found import is_of, settings_of
+from reports.studies.found import is_of, of_the_latest_data, settings_of
 from reports.studies.study import FILES, read_sweep
 
 PIVA = ("pie-toybox", "--method", "piva", "--method.lam", "1", "--steps", "100", "--seeds", "0", "3")
@@ -45,6 +45,40 @@ def test_a_split_counts_where_it_is_asked_for():
     config = run_settings([*PIVA, "--split", "dev"])[1]
     assert not is_of(record(config), "pie-toybox", config)
     assert is_of(record(config, split="dev"), "pie-toybox", config)
+
+
+def test_without_a_flag_the_split_is_test_unless_the_data_have_none(config):
+    assert not is_of(record(config, split="dev"), "pie-toybox", config)
+    assert is_of(record(config, split=None), "pie-toybox", config)
+
+
+@pytest.mark.parametrize(
+    "flags", [("--eval-views", "12"), ("--downscale", "2"), ("--reconstruction.steps", "10"), ("--scene.views", "1")]
+)
+def test_how_a_scene_is_reconstructed_and_looked_at_is_a_difference(flags):
+    words = ("noe-toybox", "--method", "dds", "--steps", "100")
+    config, other = run_settings(words)[1], run_settings([*words, *flags])[1]
+    scenes = {name: getattr(config, name).model_dump(mode="json") for name in ("scene", "reconstruction")}
+    scenes |= {"downscale": config.downscale, "eval_views": config.eval_views}
+    settings = config.method.model_dump(mode="json")
+    own = run_record(benchmark="noe-toybox", settings=settings, steps=100, seed=0, split="test", scenes=scenes)
+    assert is_of(own, "noe-toybox", config)
+    assert not is_of(own, "noe-toybox", other)
+
+
+def test_of_a_case_that_is_another_one_by_now_only_later_records_count(tmp_path):
+    for key, day, content, score_content in (
+        ("aa11", 1, "old", ""),
+        ("bb22", 2, "new", "mask"),
+        ("cc33", 3, "new", ""),
+    ):
+        own = launch(["a", "b"]).model_copy(update={"started": f"2026-01-0{day}T00:00:00+00:00"})
+        cases = [case_record("a", content=content, score_content=score_content), case_record("b")]
+        write_run(tmp_path / "pie-toybox" / f"dds-{key}", run_record(key, launches=[own]), cases)
+    runs = of_the_latest_data(load_runs([], tmp_path))
+    assert [run.record.edit_key for run in runs] == ["aa11", "bb22", "cc33"]
+    assert [sorted(run.ok) for run in runs] == [["b"], ["a", "b"], ["a", "b"]]
+    assert runs[0].planned == {"a", "b"}
 
 
 def test_how_fast_an_edit_is_made_is_no_difference(config):

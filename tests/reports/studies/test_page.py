@@ -7,9 +7,9 @@ from harness_world import case_record
 from study_world import setting_of, write_setting
 
 from reports.reading import load_runs
-from reports.studies.drawing import axis_title
 from reports.studies.page import recorded, write_page
 from reports.studies.study import Part, Study
+from reports.tables.cells import axis_title
 from reports.tables.documents import BEGIN, END
 
 WORDS = ("pie-toybox", "--method", "dds", "--steps", "100", "--limit", "4", "--seeds", "0", "1")

@@ -3,17 +3,18 @@
 from pathlib import Path
 
 import pytest
-from harness_world import case_record, launch, write_run
+from harness_world import case_record, launch, run_record, write_run
 from report_world import four_runs, make
 
 from piva.errors import ConfigError
 from piva.methods.dds import DDS
+from piva.records import read_run
 from piva.stats import bootstrap_mean
-from reports.reading import COSTS, FACTS, labels, load_runs
+from reports.reading import COSTS, FACTS, Run, labels, load_runs, same_cases
 from reports.tables.cells import cell, head, shown
-from reports.tables.documents import baselines, groups, markdown, write_between_markers
-from reports.tables.origins import how_made
-from reports.tables.rows import check_names, differences, paired, present, rows
+from reports.tables.documents import baselines, check_baselines, groups, markdown, write_between_markers
+from reports.tables.origins import how_made, how_rows_were_made
+from reports.tables.rows import check_names, differences, other_cases, paired, present, rows
 
 
 @pytest.fixture
@@ -86,10 +87,19 @@ def test_the_baseline_is_dds_unless_named(runs):
     piva = next(run for run in runs if run.record.edit_key == "bb22")
     for name in ("piva lam=0.4", str(piva.path)):
         assert baselines(runs, (name, "dds"), Path()) == [piva, dds]
-    with pytest.raises(ConfigError, match="no run 'nobody'"):
-        baselines(runs, ("nobody",), Path())
+    assert baselines(runs, ("nobody",), Path()) == []
+    with pytest.raises(ConfigError, match="--baseline nobody: no run of this report has this label"):
+        check_baselines([runs], ("dds", "nobody"), Path())
     found = differences(runs, dds, ["lpips"])
     assert [difference.label for difference in found] == ["piva lam=0.4", "piva lam=1.0"]
+
+
+def test_a_baseline_of_one_benchmark_is_no_error_in_the_table_of_another(runs, tmp_path):
+    other = write_run(tmp_path / "noe-toybox" / "dds-ee55", run_record("ee55", benchmark="noe-toybox"), [])
+    groups_of_both = [runs, [Run(other, read_run(other))]]
+    check_baselines(groups_of_both, ("piva lam=0.4", "ee55"), tmp_path)
+    assert [run.record.edit_key for run in baselines(runs, ("piva lam=0.4", "ee55"), tmp_path)] == ["bb22"]
+    assert baselines(groups_of_both[1], ("piva lam=0.4",), tmp_path) == []
 
 
 def test_of_several_dds_runs_the_default_one_is_the_baseline_or_none(tmp_path):
@@ -110,6 +120,36 @@ def test_a_case_whose_content_differs_is_no_pair(tmp_path):
     dds, piva = load_runs([], tmp_path)
     pair = paired(piva, dds, "lpips")
     assert (pair.mean, pair.n, pair.missing) == (pytest.approx(0.05), 2, 0)
+    assert same_cases([dds, piva], ["000000000001", "000000000002"]) == ["000000000001"]
+    (marked,) = [row.marks for row in rows([dds, piva], ["lpips"], dds) if row.run is piva]
+    assert marked == ("1 cases had other images, prompts, masks or true edits in the baseline",)
+    (marked,) = [row.marks for row in rows([dds, piva], ["lpips"]) if row.run is piva]
+    assert marked == ("1 cases had other images, prompts, masks or true edits in the first run",)
+
+
+@pytest.mark.parametrize(("one", "other", "n"), [("mask 1", "mask 2", 0), ("mask 1", "mask 1", 1), ("", "mask 2", 1)])
+def test_nor_does_a_case_whose_mask_or_true_edit_differs_but_an_old_record_does_not_say(one, other, n, tmp_path):
+    ids = ["000000000000"]
+    for key, method, content in (("aa11", "dds", one), ("bb22", "piva", other)):
+        case = case_record(ids[0], metrics={"lpips": 0.5}, score_content=content)
+        record = run_record(key, method, launches=[launch(ids)], metrics={"lpips": "lpips@1"})
+        write_run(tmp_path / "pie-toybox" / f"{method}-{key}", record, [case])
+    dds, piva = load_runs([], tmp_path)
+    assert paired(piva, dds, "lpips").n == n
+    assert len(same_cases([dds, piva], ids)) == n
+    assert other_cases(dds, piva) == 1 - n
+
+
+def test_what_is_said_of_a_run_is_no_markup_and_a_command_is_code_whatever_stands_in_it(runs):
+    record = runs[0].record.model_copy(deep=True)
+    record.prior |= {"name": "<i>x</i>"}
+    last = record.launches[-1]
+    last.provenance = last.provenance.model_copy(update={"command": "piva run x --tags 'a`b``c'"})
+    text = "\n".join(how_rows_were_made([("<b>|dds", record)]))
+    assert "- **&lt;b&gt;|dds**: " in text
+    assert "&lt;i&gt;x&lt;/i&gt;" in text
+    assert "command: ``` piva run x --tags 'a`b``c' ```" in text
+    assert "no launch is recorded" in how_made(record.model_copy(update={"launches": []}))
 
 
 @pytest.mark.parametrize(

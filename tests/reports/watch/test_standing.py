@@ -95,6 +95,16 @@ def test_time_left_of_a_resumed_run_counts_only_what_this_launch_did(folder):
     assert (found.done, found.speed, found.seconds_left) == (3, 0.1, 10.0)
 
 
+def test_time_left_is_that_of_the_cases_of_this_launch(tmp_path):
+    """An earlier launch was asked for seven hundred; this one for four, of which two are done."""
+    many = record_of(*IDS, *(f"m{k}" for k in range(696)), at=BEGAN - 86400).launches[0]
+    path = write_run(tmp_path / "x" / "dds-cc33", record_of(*IDS, launches=[many, record_of(*IDS).launches[0]]), [])
+    sign(path, BEGAN + 20)
+    grow(path, BEGAN + 20, case_record("a", launch=1), case_record("b", launch=1))
+    found = stands(WatchedRun(path), BEGAN + 20)
+    assert (found.done, found.planned, found.speed, found.seconds_left) == (2, 700, 0.1, 20.0)
+
+
 def test_a_rescored_run_begins_anew_though_its_cases_have_records(folder):
     run = WatchedRun(folder)
     grow(folder, BEGAN + 9, *(case_record(id_) for id_ in IDS))
