@@ -62,7 +62,13 @@ def _record(folder, method, k, case, size, facts):
         return None
     level = np.random.default_rng(k).integers(0, 255, (size, size, 3), dtype=np.uint8)
     Image.fromarray(level).save(folder / "images" / f"{case.id}.png")
-    known = {"type_id": case.type_id, "src": case.src, "tgt": case.tgt, "image": f"images/{case.id}.png"}
+    known = {
+        "scene": "cube" if k % 2 else "red cube",
+        "type_id": case.type_id,
+        "src": case.src,
+        "tgt": case.tgt,
+        "image": f"images/{case.id}.png",
+    }
     if (method, k) == ("dds", 1):
         failure = {"status": "error", "stage": "edit", "error": facts.get("error", "RuntimeError: no"),
                    "traceback": facts.get("traceback", "Traceback: no")}  # fmt: skip

@@ -92,11 +92,19 @@ def test_sorting_by_the_difference_to_another_run(window):
     ("range=lpips:..500,saturation_shift:0..", lambda k: k != 3 and k * 7 % 10 <= 4 and k * 3 % 10 > 4.5),
     ("q=NUMBER+1+bright", lambda k: "1" in f"{k:012d} {k}"),
     ("q=000000000017", lambda k: k == 17),
+    ("scene=cube", lambda k: k % 2 == 1),  # and none of the red cube
 ])  # fmt: skip
 def test_filters_leave_what_fits_and_say_how_many(window, part, those):
     expected = [id_ for id_ in IDS if those(int(id_))]
     assert window.everything(part) == expected
     assert window.status.startswith(f"n = {len(expected)} of {N} cases")
+
+
+def test_a_scene_is_a_filter_that_can_be_taken_back(window, file):
+    window.open(file, "#scene=red+cube")
+    assert window.status.startswith(f"n = {N // 2} of {N} cases")
+    window.tab.click("button[aria-label='without the scene red cube']")
+    assert window.status.startswith(f"n = {N} of {N} cases")
 
 
 def addresses(window, selector):
