@@ -7,6 +7,7 @@ let typing = 0;
 function drawControls() {
   const runs = DATA.runs.map(run => [run.id, run.label]);
   const metrics = DATA.metrics.map(metric => [metric.name, metric.name + arrow(metric)]);
+  const scenes = [...new Set(DATA.cases.scene)].filter(name => name !== "").sort();
   const edits = runs.filter(([id]) => !RUNS.get(id).identity);
   const search = make("input", { type: "search", id: "search", name: "q", placeholder: "id or words of a prompt", "aria-label": "search",
     autocomplete: "off", input: event => { clearTimeout(typing); typing = setTimeout(() => go({ q: event.target.value }), 150); } });
@@ -18,6 +19,7 @@ function drawControls() {
       choose("minus", "minus", [["", "nothing"], ...edits])),
     make("div", { class: "row" },
       DATA.types.length > 1 && menu("Type", "type", DATA.types.map(type => [type.id, type.name])),
+      scenes.length > 1 && choose("scene", "Scene", [["", "any"], ...scenes.map(name => [name, name])]),
       METHODS.length > 1 && menu("Method", "method", METHODS.map(name => [name, name])),
       choose("status", "Ended", [["", "in any way"], ["ok", "well"], ["error", "with an error"], ["skipped", "skipped"],
         ["undone", "no result yet"], ["missing", "not done"], ["unscored", "unscored"], ["outdated", "outdated scores"]]),
@@ -98,9 +100,7 @@ function syncControls() {
     drop.querySelector(".count").textContent = count ? ` ${count}` : "";
     drop.classList.toggle("on", ["type", "method", "range"].includes(name) && given.length > 0);
   }
-  const scene = make("button", { type: "button", class: "chip", "aria-label": `without the scene ${state.scene}`,
-    click: () => go({ scene: "" }) }, `${state.scene} ×`);
-  CONTROLS.querySelector(".given").replaceChildren(...(state.scene ? [scene] : []), ...state.range.map(range => make("button", { type: "button", class: "chip",
+  CONTROLS.querySelector(".given").replaceChildren(...state.range.map(range => make("button", { type: "button", class: "chip",
     "aria-label": `without the range of ${range.name}`, click: () => go({ range: state.range.filter(one => one.name !== range.name) }) },
     `${range.name} ${range.low ?? "…"} to ${range.high ?? "…"} ×`)));
   for (const button of CONTROLS.querySelectorAll("[data-compare]")) button.setAttribute("aria-pressed", String(button.dataset.compare === state.compare));
