@@ -81,13 +81,16 @@ def apart_from_siblings(records: Sequence[RunRecord]) -> list[list[str]]:
     siblings: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         siblings.setdefault(record.method, []).append(facts(record))
-    apart = {method: _differing(those) for method, those in siblings.items()}
+    of_scenes = {name for record in records for name in _scene_facts(record.scenes or {})}
+    apart = {method: _differing(those, of_scenes) for method, those in siblings.items()}
     return [[name for name in facts(record) if name in apart[record.method]] for record in records]
 
 
-def _differing(those: Sequence[dict[str, Any]]) -> set[str]:
+def _differing(those: Sequence[dict[str, Any]], of_scenes: set[str]) -> set[str]:
+    """Names of facts in which some of them differ; that pictures have no settings of scenes is no such fact."""
     names = {name for own in those for name in own}
-    return {name for name in names if len({str(own.get(name)) for own in those}) > 1}
+    values = {name: {str(own.get(name)) for own in those if name in own or name not in of_scenes} for name in names}
+    return {name for name, found in values.items() if len(found) > 1}
 
 
 def facts(record: RunRecord) -> dict[str, Any]:

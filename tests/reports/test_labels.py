@@ -35,3 +35,14 @@ def test_runs_that_differ_in_nothing_have_as_much_of_their_keys_as_it_takes():
     assert labels_of([run_record(key, "dds") for key in keys]) == [
         "dds aaaaaa1111", "dds aaaaaa1122", "dds bbbbbb0000 (1)", "dds bbbbbb0000 (2)",
     ]  # fmt: skip
+
+
+def test_that_pictures_have_no_settings_of_scenes_is_left_unsaid():
+    scenes = [{"scene": {"views": views, "margin": 3}, "eval_views": 40} for views in (1, 2)]
+    records = [run_record("1" * 16, "dds", settings={"guidance": 7.5}, benchmark="pie-toybox")]
+    records += [run_record(f"{k}" * 16, "dds", settings={"guidance": 3.0}, benchmark="noe-toybox", scenes=own)
+                for k, own in enumerate(scenes, start=2)]  # fmt: skip
+    assert labels_of(records) == [
+        "dds guidance=7.5 benchmark=pie-toybox", "dds guidance=3.0 views=1 benchmark=noe-toybox",
+        "dds guidance=3.0 views=2 benchmark=noe-toybox",
+    ]  # fmt: skip
