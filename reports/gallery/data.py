@@ -16,6 +16,7 @@ from typing import Any
 import polars.selectors as cs
 
 from piva.data.pie_bench import EDIT_TYPES, NO_TYPE, Case
+from piva.records.run_files import archived
 from piva.scenes.evaluation import VIEWS_FOLDER
 from reports.gallery.pictures import SHEET, THUMBNAIL, Files, Pictures
 from reports.gallery.scenes import VIEWS, by_view, view_pictures
@@ -170,6 +171,7 @@ def _run(one: Shown, ids: Sequence[str], pictures: Pictures) -> dict[str, Any]:
         "status": "".join(STATUS[status(run, id_)] for id_ in ids),
         "picture": pictures.images(f"runs/{one.id}", drawn, longest=SHEET if scenes else THUMBNAIL),
         "values": _values(run, ids),
+        "archived": [index for index, id_ in enumerate(ids) if id_ in run.cases and archived(run.cases[id_])],
         "notes": {index: notes for index, id_ in enumerate(ids) if (notes := _notes(run, id_))},
     }
     if not scenes:

@@ -97,6 +97,7 @@ function why(run, index) {
   const notes = run.notes[index] ?? {};
   const status = statusOf(run, index);
   if (status === "error") return `failed${notes.stage ? ` (${notes.stage})` : ""}`;
+  if (run.archived.includes(index)) return "left behind: an archive has records alone";
   return { missing: "not done yet", "not planned": "not asked for", ok: "the file cannot be read" }[status] ?? status;
 }
 

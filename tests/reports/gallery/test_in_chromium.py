@@ -1,12 +1,16 @@
 """The page as a person has it: opened from file:// in Chromium, by mouse and by keys."""
 
+import json
 from urllib.parse import parse_qs
 
 import pytest
 from chromium_window import Window
-from gallery_world import NASTY, numbers, write
+from gallery_world import NASTY, numbers, write, write_runs
 
 from piva.metrics import INFO
+from piva.records import CASES_FILE
+from reports.gallery.page import write_page
+from reports.reading import load_runs
 
 N = 24
 """Cases: two pages."""
@@ -351,6 +355,19 @@ def test_a_picture_that_is_gone_or_broken_says_so(chromium, tmp_path):
         == ["the file is gone"] * 2
     )
     assert len(window.ids) == 3
+
+
+def test_of_an_archive_it_says_that_pictures_were_left_behind(chromium, tmp_path):
+    runs = write_runs(tmp_path, n=3)
+    for run in runs:
+        lines = [json.loads(line) for line in (run.path / CASES_FILE).read_text().splitlines()]
+        for line in lines:
+            line.update({"image": None, "image_sha256": "0" * 64})
+        (run.path / CASES_FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    archived = load_runs([], tmp_path / "runs")
+    window = Window(chromium).open(write_page(tmp_path / "out", "x", archived, ["lpips"], "piva report"))
+    said = window.tab.text_content("article figure[data-run=piva-2] .nothing")
+    assert said == "left behind: an archive has records alone"
 
 
 def test_it_fits_a_phone_and_the_dark(chromium, file):
