@@ -36,7 +36,8 @@ def draw(report: Report, file: Path) -> None:
         ax.set(xscale="log", yscale="log", xlabel="parameters of the UNet, millions", ylabel=title)
         ax.grid(alpha=0.25, linewidth=0.5)
     keys = [Line2D([], [], color=STYLES[kind][0], marker=STYLES[kind][1], markersize=6, label=kind) for kind in kinds]
-    keys.append(Line2D([], [], color="#555555", marker="o", fillstyle="none", linestyle="none", label="counted"))
+    if not all(line.turns for line in report.lines):
+        keys.append(Line2D([], [], color="#555555", marker="o", fillstyle="none", linestyle="none", label="counted"))
     axes[0].legend(handles=keys, fontsize=8)
     file.parent.mkdir(parents=True, exist_ok=True)
     with plt.rc_context({"svg.hashsalt": "piva"}):  # the same bytes each time

@@ -65,9 +65,9 @@ def notes(report: Report) -> str:
         "of SD 1.5's UNet, rounded to multiples of 32; its context of 77 x 768 numbers stays.",
         "trained: numbers of psi and phi together, which with AdamW: they and their two moments, in float32. "
         "GFLOP: matrix products, convolutions and attention, forward and backward, counted from shapes.",
-        f"s/step: median over the steps of at most {options['repeats']} turns, each in a process of its own, of up to "
-        f"{options['steps']} steps or {LONGEST:g} s; in brackets, where none was measured: operations over GFLOP/s of "
-        "that kind at the nearest size. x none: over the same without auxiliaries.",
+        f"s/step: median over the steps of all turns (at most {options['repeats']}), each in a process of its own, of "
+        f"up to {options['steps']} steps or {LONGEST:g} s; in brackets, where none was measured: operations over "
+        "GFLOP/s of that kind at the nearest size. x none: over the same without auxiliaries.",
         "step adds: what there is beside the UNet's weights at the fullest moment of a step, counted from shapes "
         "(piva/memory.py): auxiliaries, AdamW, a frozen ControlNet, what the passes keep; measured: the same of the "
         "process. edit's peak: counted, of a whole edit with VAE and text encoder.",
