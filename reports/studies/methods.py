@@ -148,7 +148,10 @@ def _comparison(settings: Sequence[Setting], part: str) -> list[str]:
     if base is None or not others:
         return [*lines, ""]
     differences = [[_name(one), *(_difference(one, base, name) for name in (*names, "seconds_edit"))] for one in others]
-    lines += note(f"Each minus {BASE}, on the same cases and noise; in bold where the interval leaves zero out.")
+    lines += note(
+        f"Each minus {BASE}, on the same cases and noise; in bold where the interval leaves zero out. lusd is without its "
+        "attention mask, the localised half of the method (docs/methods.md)."
+    )
     return [*lines, *table(["method", *(head(name) for name in (*names, "seconds_edit"))], differences), ""]
 
 

@@ -124,7 +124,7 @@ def test_later_parts_ask_what_the_page_says():
         own = [point for point, _ in values if point["name"] == name]
         assert [set(point) for point in own] == [{"name", field}] * 4
     assert {config.limit for _, config in values} == {20}
-    assert {point["name"] for point, _ in points_of(SCENES)} == set(METHODS)
+    assert {point["name"] for point, _ in points_of(SCENES)} == {*METHODS, "in2n"}
 
 
 def test_the_tuned_point_has_the_lowest_mean(recorded):
