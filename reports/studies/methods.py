@@ -149,8 +149,8 @@ def _comparison(settings: Sequence[Setting], part: str) -> list[str]:
         return [*lines, ""]
     differences = [[_name(one), *(_difference(one, base, name) for name in (*names, "seconds_edit"))] for one in others]
     lines += note(
-        f"Each minus {BASE}, on the same cases and noise; in bold where the interval leaves zero out. lusd is without its "
-        "attention mask, the localised half of the method (docs/methods.md)."
+        f"Each minus {BASE}, on the same cases and noise; in bold where the interval leaves zero out. lusd is without "
+        "its attention mask, the localised half of the method (docs/methods.md)."
     )
     return [*lines, *table(["method", *(head(name) for name in (*names, "seconds_edit"))], differences), ""]
 
